@@ -1,0 +1,71 @@
+# What can be done with this repository. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 1m
+COUNT ?= 1
+BENCHFLAGS ?=
+
+# Run by version, so that no tool enters go.mod.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/hookwheel: static, stripped of paths, version from git
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/hookwheel ./cmd/hookwheel
+
+.PHONY: demo
+demo: build ## see it work: events, failing receivers, a restart, nothing missing
+	bin/hookwheel demo
+
+.PHONY: test
+test: ## every test, under the race detector, in random order
+	go test -race -shuffle=on -timeout 40m ./...
+
+.PHONY: test-short
+test-short: ## the tests that take seconds, without the race detector
+	go test -short ./...
+
+.PHONY: check
+check: ## format, vet, staticcheck, golangci-lint, go.mod tidy
+	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then echo "not gofmt'd:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	go mod tidy -diff
+	go run $(STATICCHECK) ./...
+	go run $(GOLANGCI) run ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (1m) each
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "== $$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: bench
+bench: build ## the figures that matter against a bare client, as a table; BENCHFLAGS=--json
+	bin/hookwheel bench $(BENCHFLAGS)
+
+.PHONY: bench-go
+bench-go: ## Go benchmarks of the hot pieces, COUNT (1) times
+	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
+
+.PHONY: golden
+golden: ## rewrite the expected output of the golden-file tests; read the diff before committing
+	@packages=$$(grep -rl --include='*_test.go' 'flag\.Bool("update"' . | xargs -r -n1 dirname | sort -u); \
+	if [ -z "$$packages" ]; then echo "no test defines the flag -update"; exit 1; fi; \
+	go test $$packages -update
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin
+	go clean -testcache
