@@ -18,10 +18,10 @@ type State uint8
 // A delivery that is owed and has no row yet is Pending. In flight is not
 // stored: it is Pending or Retrying with an attempt under way.
 //
-//	Pending ─▶ Succeeded | Retrying | Failed | Exhausted | Canceled
-//	Retrying ─▶ Succeeded | Retrying | Failed | Exhausted | Canceled
-//	Failed, Exhausted, Canceled ─▶ Pending      by a retry by hand
-//	Canceled ─▶ Succeeded                        by a late outcome
+//	Pending, Retrying ─▶ Retrying | Succeeded | Failed | Exhausted   by an outcome
+//	Pending, Retrying ─▶ Canceled                                    by a person or a deletion
+//	Retrying, Failed, Exhausted, Canceled ─▶ Pending                 by a retry by hand
+//	Failed, Exhausted, Canceled ─▶ Succeeded                         by a late outcome
 const (
 	Pending   State = 1 // not tried yet, or put back in line by hand
 	Retrying  State = 2 // at least one failure; the next attempt is scheduled
@@ -36,7 +36,7 @@ const (
 var stateNames = [States]string{"", "pending", "retrying", "succeeded", "failed", "exhausted", "canceled"}
 
 func (s State) String() string {
-	if s > 0 && s < States {
+	if s.valid() {
 		return stateNames[s]
 	}
 	return "unknown"
@@ -53,23 +53,26 @@ func ParseState(name string) (State, bool) {
 }
 
 // Terminal reports whether nothing more happens to the delivery by itself.
-func (s State) Terminal() bool { return s >= Succeeded }
+func (s State) Terminal() bool { return s >= Succeeded && s.valid() }
 
-// Retriable reports whether a retry by hand is possible: not while it is
-// scheduled anyway, and not after a success.
+// Retriable reports whether a retry by hand is possible: not for what stands in
+// line anyway, and not after a success. One that waits for its next attempt
+// gets it now.
 func (s State) Retriable() bool {
-	return s == Failed || s == Exhausted || s == Canceled || s == Retrying
+	return s != Pending && s != Succeeded && s.valid()
 }
 
-// After is the transition table: the state after an outcome that wants next.
-// A cancel wins over every outcome of an attempt begun before it, except a
-// success, which is what the endpoint really has seen.
+// After is the state after an outcome, or a cancel, that leads to next. What
+// has ended stays as it is, except that a success counts whenever it comes in:
+// it is what the endpoint really has seen.
 func (s State) After(next State) State {
-	if s == Succeeded || s == Canceled && next != Succeeded {
+	if s.Terminal() && next != Succeeded {
 		return s
 	}
 	return next
 }
+
+func (s State) valid() bool { return s >= Pending && s < States }
 
 // ID names a delivery. It is a pure function of event, endpoint and replay, so
 // it can be told to a producer before anything about the delivery exists.

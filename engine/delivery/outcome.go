@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"time"
+
+	"github.com/hookwheel/hookwheel/engine/codec"
+	"github.com/hookwheel/hookwheel/engine/event"
 )
 
 // Attempt is what one try to deliver came to.
@@ -24,26 +27,32 @@ type Outcome struct {
 	Endpoint uint64 // endpoint key
 	Event    uint64 // position of the event
 	Replay   uint32
-	Render   uint8 // how the body was rendered, see event.Rendering
+	Render   event.Rendering // how the body was rendered
 
 	Attempt Attempt
 	State   State // what the attempt leads to, before a cancel is considered
 	Next    int64 // due time of the next attempt, Unix ms; only with Retrying
-	Started bool  // the attempt is still under way: Next is its deadline, Attempt holds only N and At
 
 	// What the lane remembers over a restart, after this outcome.
 	HoldUntil int64 // Unix ms until which a Retry-After holds the lane; 0 = not held
 	ProbeAt   int64 // Unix ms of the next breaker probe; 0 = breaker closed
 	Probes    int   // failed probes since the breaker opened
+
+	// Position: with this outcome, every event up to here that the endpoint is
+	// owed has had an outcome. Where the lane goes on after a restart.
+	Position uint64
+
+	// Repeated: an earlier append of the same outcome may have succeeded.
+	Repeated bool
 }
 
 // Row is what the ledger keeps of a delivery from its first outcome on.
 type Row struct {
 	State       State
-	Render      uint8
-	Attempts    int // made so far; later ones than the first have rows of their own
-	MaxAttempts int // 0 = as the endpoint says; raised by a retry by hand
-	Next        int64
+	Render      event.Rendering
+	Attempts    int     // made so far; later ones than the first have rows of their own
+	MaxAttempts int     // 0 = as the endpoint says; raised by a retry by hand
+	Next        int64   // due time of the next attempt, Unix ms; 0 = none is scheduled
 	Updated     int64   // Unix ms
 	Queue       uint64  // position of the command that put it in line; 0 = its event's
 	First       Attempt // valid when Attempts > 0
@@ -52,7 +61,7 @@ type Row struct {
 // An outcome in the log:
 //
 //	version 1 | state 1 | flags 1 | render 1 | endpoint, event, replay uvarint |
-//	next, hold until, probe at, probes uvarint | attempt
+//	next, hold until, probe at, probes, position uvarint | attempt
 //
 // An attempt, also alone as a row of the ledger:
 //
@@ -63,7 +72,7 @@ type Row struct {
 //	version 1 | state 1 | render 1 | attempts, max, next, updated, queue uvarint | attempt, if any
 const (
 	codecVersion = 1
-	flagStarted  = 1
+	flagRepeated = 1
 )
 
 // ErrDamaged says that bytes are no encoding of a version that this build knows.
@@ -72,11 +81,11 @@ var ErrDamaged = errors.New("delivery: damaged or of a newer version")
 // Append appends the encoding of o to dst.
 func (o *Outcome) Append(dst []byte) []byte {
 	var flags byte
-	if o.Started {
-		flags = flagStarted
+	if o.Repeated {
+		flags = flagRepeated
 	}
-	dst = append(dst, codecVersion, byte(o.State), flags, o.Render)
-	for _, v := range [...]uint64{o.Endpoint, o.Event, uint64(o.Replay), uint64(o.Next), uint64(o.HoldUntil), uint64(o.ProbeAt), uint64(o.Probes)} {
+	dst = append(dst, codecVersion, byte(o.State), flags, byte(o.Render))
+	for _, v := range [...]uint64{o.Endpoint, o.Event, uint64(o.Replay), uint64(o.Next), uint64(o.HoldUntil), uint64(o.ProbeAt), uint64(o.Probes), o.Position} {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	return o.Attempt.Append(dst)
@@ -84,23 +93,24 @@ func (o *Outcome) Append(dst []byte) []byte {
 
 // Decode is the inverse of Append. It copies what it keeps.
 func (o *Outcome) Decode(data []byte) error {
-	r := reader{rest: data}
-	if r.byte() != codecVersion {
+	r := codec.NewReader(data)
+	if r.Byte() != codecVersion {
 		return ErrDamaged
 	}
-	*o = Outcome{State: State(r.byte())}
-	flags := r.byte()
-	o.Render = r.byte()
-	o.Started = flags&flagStarted != 0
-	o.Endpoint = r.uvarint()
-	o.Event = r.uvarint()
-	o.Replay = uint32(r.uvarint())
-	o.Next = int64(r.uvarint())
-	o.HoldUntil = int64(r.uvarint())
-	o.ProbeAt = int64(r.uvarint())
-	o.Probes = int(r.uvarint())
-	o.Attempt = r.attempt()
-	if r.failed || len(r.rest) != 0 || flags&^flagStarted != 0 || o.State == 0 || o.State >= States {
+	*o = Outcome{State: State(r.Byte())}
+	flags := r.Byte()
+	o.Render = event.Rendering(r.Byte())
+	o.Repeated = flags&flagRepeated != 0
+	o.Endpoint = r.Uvarint()
+	o.Event = r.Uvarint()
+	o.Replay = r.Uint32()
+	o.Next = r.Int64()
+	o.HoldUntil = r.Int64()
+	o.ProbeAt = r.Int64()
+	o.Probes = r.Count()
+	o.Position = r.Uvarint()
+	o.Attempt = readAttempt(&r)
+	if !r.Done() || flags&^flagRepeated != 0 || !o.State.valid() {
 		return ErrDamaged
 	}
 	return nil
@@ -112,17 +122,15 @@ func (a *Attempt) Append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	dst = append(dst, a.Class)
-	dst = binary.AppendUvarint(dst, uint64(len(a.Secret)))
-	dst = append(dst, a.Secret...)
-	dst = binary.AppendUvarint(dst, uint64(len(a.Snippet)))
-	return append(dst, a.Snippet...)
+	dst = codec.AppendText(dst, a.Secret)
+	return codec.AppendText(dst, a.Snippet)
 }
 
 // Decode is the inverse of Append. It copies what it keeps.
 func (a *Attempt) Decode(data []byte) error {
-	r := reader{rest: data}
-	*a = r.attempt()
-	if r.failed || len(r.rest) != 0 {
+	r := codec.NewReader(data)
+	*a = readAttempt(&r)
+	if !r.Done() {
 		return ErrDamaged
 	}
 	return nil
@@ -130,7 +138,7 @@ func (a *Attempt) Decode(data []byte) error {
 
 // Append appends the encoding of w to dst.
 func (w *Row) Append(dst []byte) []byte {
-	dst = append(dst, codecVersion, byte(w.State), w.Render)
+	dst = append(dst, codecVersion, byte(w.State), byte(w.Render))
 	for _, v := range [...]uint64{uint64(w.Attempts), uint64(w.MaxAttempts), uint64(w.Next), uint64(w.Updated), w.Queue} {
 		dst = binary.AppendUvarint(dst, v)
 	}
@@ -142,20 +150,20 @@ func (w *Row) Append(dst []byte) []byte {
 
 // Decode is the inverse of Append. It copies what it keeps.
 func (w *Row) Decode(data []byte) error {
-	r := reader{rest: data}
-	if r.byte() != codecVersion {
+	r := codec.NewReader(data)
+	if r.Byte() != codecVersion {
 		return ErrDamaged
 	}
-	*w = Row{State: State(r.byte()), Render: r.byte()}
-	w.Attempts = int(r.uvarint())
-	w.MaxAttempts = int(r.uvarint())
-	w.Next = int64(r.uvarint())
-	w.Updated = int64(r.uvarint())
-	w.Queue = r.uvarint()
+	*w = Row{State: State(r.Byte()), Render: event.Rendering(r.Byte())}
+	w.Attempts = r.Count()
+	w.MaxAttempts = r.Count()
+	w.Next = r.Int64()
+	w.Updated = r.Int64()
+	w.Queue = r.Uvarint()
 	if w.Attempts > 0 {
-		w.First = r.attempt()
+		w.First = readAttempt(&r)
 	}
-	if r.failed || len(r.rest) != 0 || w.State == 0 || w.State >= States {
+	if !r.Done() || !w.State.valid() {
 		return ErrDamaged
 	}
 	return nil
@@ -164,51 +172,13 @@ func (w *Row) Decode(data []byte) error {
 // End is when the attempt was over.
 func (a *Attempt) End() time.Time { return time.UnixMilli(a.At + a.Duration).UTC() }
 
-// reader takes an encoding apart. After the first fault it yields zeros and
-// failed stays set, so callers check once, at the end.
-type reader struct {
-	rest   []byte
-	failed bool
-}
-
-func (r *reader) attempt() (a Attempt) {
-	a.N = int(r.uvarint())
-	a.At = int64(r.uvarint())
-	a.Duration = int64(r.uvarint())
-	a.Status = int(r.uvarint())
-	a.Class = r.byte()
-	a.Secret = r.text()
-	a.Snippet = r.text()
+func readAttempt(r *codec.Reader) (a Attempt) {
+	a.N = r.Count()
+	a.At = r.Int64()
+	a.Duration = r.Int64()
+	a.Status = r.Count()
+	a.Class = r.Byte()
+	a.Secret = r.Text()
+	a.Snippet = r.Text()
 	return a
-}
-
-func (r *reader) byte() byte {
-	if len(r.rest) == 0 {
-		r.failed = true
-		return 0
-	}
-	b := r.rest[0]
-	r.rest = r.rest[1:]
-	return b
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.failed, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) text() string {
-	n := r.uvarint()
-	if n > uint64(len(r.rest)) {
-		r.failed, r.rest = true, nil
-		return ""
-	}
-	text := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return text
 }

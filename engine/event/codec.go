@@ -3,7 +3,8 @@ package event
 import (
 	"encoding/binary"
 	"errors"
-	"unsafe"
+
+	"github.com/hookwheel/hookwheel/engine/codec"
 )
 
 // An event in the log (the Data of its record; the record itself carries the
@@ -44,8 +45,8 @@ func (e *Event) Append(dst []byte) []byte {
 	fields := e.fields()
 	dst = append(dst, codecVersion, byte(e.Source))
 	dst = binary.AppendUvarint(dst, fields)
-	dst = appendText(dst, e.Organization)
-	dst = appendText(dst, e.Type)
+	dst = codec.AppendText(dst, e.Organization)
+	dst = codec.AppendText(dst, e.Type)
 	if fields&hasOccurredAt != 0 {
 		dst = binary.AppendUvarint(dst, uint64(e.OccurredAt))
 	}
@@ -54,16 +55,16 @@ func (e *Event) Append(dst []byte) []byte {
 	}
 	for _, f := range e.optional() {
 		if len(*f) != 0 {
-			dst = appendText(dst, *f)
+			dst = codec.AppendText(dst, *f)
 		}
 	}
 	for _, f := range e.raw() {
 		if len(*f) != 0 {
-			dst = appendText(dst, *f)
+			dst = codec.AppendText(dst, *f)
 		}
 	}
 	if fields&hasIdempotency != 0 {
-		dst = appendText(dst, e.Idempotency.Key)
+		dst = codec.AppendText(dst, e.Idempotency.Key)
 		dst = append(dst, e.Idempotency.Fingerprint[:]...)
 		dst = binary.AppendUvarint(dst, uint64(e.Idempotency.Expires))
 	}
@@ -73,57 +74,58 @@ func (e *Event) Append(dst []byte) []byte {
 // Decode is the inverse of Append. Strings and slices of e alias data, which
 // must not change as long as e is used. ID and ReceivedAt are left alone.
 func (e *Event) Decode(data []byte) error {
-	r := reader{rest: data}
-	if r.byte() != codecVersion {
+	r := codec.NewReader(data)
+	if r.Byte() != codecVersion {
 		return ErrDamaged
 	}
 	id, at := e.ID, e.ReceivedAt
-	*e = Event{ID: id, ReceivedAt: at, Source: Source(r.byte())}
-	fields := r.uvarint()
+	*e = Event{ID: id, ReceivedAt: at, Source: Source(r.Byte())}
+	fields := r.Uvarint()
 	if fields&^allFields != 0 {
 		return ErrDamaged
 	}
 	e.Livemode = fields&hasLivemode != 0
-	e.Organization = r.text()
-	e.Type = r.text()
+	e.Organization = r.SharedText()
+	e.Type = r.SharedText()
 	if fields&hasOccurredAt != 0 {
-		e.OccurredAt = int64(r.uvarint())
+		e.OccurredAt = r.Int64()
 	}
 	if fields&hasTarget != 0 {
-		e.Target = r.uvarint()
+		e.Target = r.Uvarint()
 	}
 	for i, f := range e.optional() {
 		if fields&(hasSourceID<<i) != 0 {
-			*f = r.text()
+			*f = r.SharedText()
 		}
 	}
 	for i, f := range e.raw() {
 		if fields&(hasRelatedObject<<i) != 0 {
-			*f = r.bytes()
+			*f = r.Bytes()
 		}
 	}
 	if fields&hasIdempotency != 0 {
-		e.Idempotency.Key = r.text()
-		copy(e.Idempotency.Fingerprint[:], r.take(len(e.Idempotency.Fingerprint)))
-		e.Idempotency.Expires = int64(r.uvarint())
+		e.Idempotency.Key = r.SharedText()
+		copy(e.Idempotency.Fingerprint[:], r.Take(len(e.Idempotency.Fingerprint)))
+		e.Idempotency.Expires = r.Int64()
 	}
-	if r.failed || e.fields() != fields {
+	if !r.OK() || e.fields() != fields {
 		return ErrDamaged
 	}
-	e.Data = r.rest
+	e.Data = r.Rest()
 	return nil
 }
 
-// optional lists the plain strings, raw the JSON values, both in the order of
-// their bits.
+// optional lists the plain strings, in the order of their bits.
 func (e *Event) optional() [4]*string {
 	return [...]*string{&e.SourceID, &e.Account, &e.APIVersion, &e.Context}
 }
 
+// raw lists the JSON values, in the order of their bits.
 func (e *Event) raw() [6]*[]byte {
 	return [...]*[]byte{&e.RelatedObject, &e.Reason, &e.Changes, &e.Request, &e.PreviousAttributes, &e.Metadata}
 }
 
+// fields has the bit of every field that is set.
 func (e *Event) fields() (fields uint64) {
 	if e.Livemode {
 		fields |= hasLivemode
@@ -148,62 +150,4 @@ func (e *Event) fields() (fields uint64) {
 		}
 	}
 	return fields
-}
-
-func appendText[T string | []byte](dst []byte, text T) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(text)))
-	return append(dst, text...)
-}
-
-// reader takes an encoding apart. After the first fault it yields zeros and
-// failed stays set, so callers check once, at the end.
-type reader struct {
-	rest   []byte
-	failed bool
-}
-
-func (r *reader) take(n int) []byte {
-	if n < 0 || n > len(r.rest) {
-		r.failed, r.rest = true, nil
-		return nil
-	}
-	taken := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return taken
-}
-
-func (r *reader) byte() byte {
-	if b := r.take(1); len(b) == 1 {
-		return b[0]
-	}
-	return 0
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.failed, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if n > uint64(len(r.rest)) {
-		r.failed, r.rest = true, nil
-		return nil
-	}
-	return r.take(int(n))
-}
-
-// text shares the memory of the encoding instead of copying it: the hot path
-// looks the strings up in maps and lets go of them.
-func (r *reader) text() string {
-	b := r.bytes()
-	if len(b) == 0 {
-		return ""
-	}
-	return unsafe.String(&b[0], len(b))
 }

@@ -7,7 +7,6 @@
 package event
 
 import (
-	"encoding/hex"
 	"errors"
 	"strings"
 	"time"
@@ -149,12 +148,10 @@ func ValidType(t string) bool {
 	return true
 }
 
+// typeByte says which bytes a type may have.
 var typeByte = func() (ok [256]bool) {
 	for c := range ok {
 		ok[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_.:[]-", byte(c)) >= 0
 	}
 	return ok
 }()
-
-// FingerprintHex shows a fingerprint in messages and tests.
-func (i Idempotency) FingerprintHex() string { return hex.EncodeToString(i.Fingerprint[:]) }
