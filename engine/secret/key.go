@@ -36,9 +36,12 @@ func NewAsymmetric() Secret {
 	return New(AsymmetricPrefix + base64.StdEncoding.EncodeToString(ed25519.NewKeyFromSeed(seed[:])))
 }
 
-// IsAsymmetric says whether the secret is an ed25519 private key by its
-// prefix.
-func (s Secret) IsAsymmetric() bool { return strings.HasPrefix(s.Reveal(), AsymmetricPrefix) }
+// IsAsymmetric says whether the text is either half of an ed25519 pair, by its
+// prefix. Such a text is never the key of an HMAC: the public half is known to
+// everyone, who could then sign with it.
+func (s Secret) IsAsymmetric() bool {
+	return strings.HasPrefix(s.Reveal(), AsymmetricPrefix) || strings.HasPrefix(s.Reveal(), PublicPrefix)
+}
 
 // SymmetricKey returns the bytes that Standard Webhooks signs with: what
 // follows whsec_, decoded, or the bytes of any other text. It fails with

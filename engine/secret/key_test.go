@@ -37,6 +37,7 @@ func TestSymmetricKey(t *testing.T) {
 		{"YWJj", "YWJj", true}, // base64 without the prefix is a text like any other
 		{"", "", false},
 		{NewAsymmetric().Reveal(), "", false},
+		{"whpk_YWJj", "", false}, // known to everyone: an HMAC with it would prove nothing
 	}
 	for _, tt := range tests {
 		got, err := New(tt.text).SymmetricKey()
