@@ -141,7 +141,7 @@ func (e *Endpoint) topics(yield func(topic) bool) {
 		}
 		t := topic{organization: e.Organization, connected: connected}
 		if len(now.EventTypes) == 0 {
-			t.pattern = Pattern{prefix: true}
+			t.pattern = everything
 			if !yield(t) {
 				return
 			}

@@ -102,10 +102,10 @@ const (
 	FromAccountsNew = "@accounts"
 )
 
+var sources = [...]string{FromSelf, FromSelfNew, FromAccounts, FromAccountsNew}
+
 // ValidSource reports whether name can stand in events_from.
-func ValidSource(name string) bool {
-	return name == FromSelf || name == FromSelfNew || name == FromAccounts || name == FromAccountsNew
-}
+func ValidSource(name string) bool { return slices.Contains(sources[:], name) }
 
 // takesFrom reports whether the span takes events of connected accounts, or
 // those of the organization itself.

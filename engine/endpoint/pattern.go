@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -25,39 +24,27 @@ type Pattern struct {
 	prefix bool
 }
 
-var errPattern = errors.New(`expected an event type, "name.*" or "*"`)
+// ErrPattern says that a text is no pattern.
+var ErrPattern = fmt.Errorf(`must be an event type, "name.*" or "*", of at most %d bytes`, MaxPatternLength)
 
 // ParsePattern checks and takes apart one pattern.
 func ParsePattern(text string) (Pattern, error) {
 	p := patternOf(text)
-	switch {
-	case len(text) > MaxPatternLength:
-		return Pattern{}, fmt.Errorf("longer than %d bytes", MaxPatternLength)
-	case p.prefix && p.text == "":
-	case p.prefix && len(p.text) == 1, !event.ValidType(p.text):
-		return Pattern{}, errPattern
+	if p == everything {
+		return p, nil
+	}
+	if len(text) > MaxPatternLength || text == ".*" || !event.ValidType(p.text) {
+		return Pattern{}, ErrPattern
 	}
 	return p, nil
 }
 
-// CheckPatterns checks a list of patterns. The error names the first fault and
-// its index.
-func CheckPatterns(list []string) error {
-	if len(list) > MaxPatterns {
-		return fmt.Errorf("%d patterns; at most %d are allowed", len(list), MaxPatterns)
-	}
-	for i, text := range list {
-		if _, err := ParsePattern(text); err != nil {
-			return fmt.Errorf("pattern %d: %w", i, err)
-		}
-	}
-	return nil
-}
+var everything = Pattern{prefix: true} // "*"
 
 // patternOf is ParsePattern for a pattern that was checked before.
 func patternOf(text string) Pattern {
 	if text == "*" {
-		return Pattern{prefix: true}
+		return everything
 	}
 	if strings.HasSuffix(text, ".*") {
 		return Pattern{text: text[:len(text)-1], prefix: true}

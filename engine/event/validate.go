@@ -64,7 +64,7 @@ func (e *Event) Validate() (faults []FieldError) {
 	} {
 		if len(f.text) > f.most {
 			fault(f.name, fmt.Sprintf("must be at most %d bytes", f.most))
-		} else if !printable(f.text) {
+		} else if !ValidText(f.text) {
 			fault(f.name, "must be UTF-8 without control characters")
 		}
 	}
@@ -76,9 +76,10 @@ func (e *Event) Validate() (faults []FieldError) {
 	return faults
 }
 
-// printable reports whether text can stand in a JSON string or a header with
-// nothing but quotes and backslashes escaped.
-func printable(text string) bool {
+// ValidText reports whether text is UTF-8 without control characters: it can
+// stand in a JSON string with only quotes and backslashes escaped, and on one
+// line of a log.
+func ValidText(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] == 0x7f {
 			return false
