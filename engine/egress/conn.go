@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"container/list"
 	"crypto/tls"
 	"net"
 	"os"
@@ -25,8 +24,8 @@ type conn struct {
 	born   time.Time
 
 	// Guarded by the pool's mutex.
-	place     *list.Element // in the idle list
-	idleSince time.Time
+	before, after *conn // among the idle ones
+	idleSince     time.Time
 
 	err  error // the first error of the current request, which parsers above may hide
 	byte [1]byte

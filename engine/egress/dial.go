@@ -51,6 +51,9 @@ func (d *dialer) connect(ctx context.Context, o origin) (*net.TCPConn, error) {
 		return nil, failBlocked
 	}
 	if d.proxy != nil {
+		if ip, err := netip.ParseAddr(o.host); err == nil && d.policy.checkIP(ip) != nil {
+			return nil, failBlocked
+		}
 		return d.proxy.tunnel(ctx, &d.network, o)
 	}
 	addrs, err := resolve(ctx, d.names, o.host)

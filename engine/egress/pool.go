@@ -1,7 +1,6 @@
 package egress
 
 import (
-	"container/list"
 	"errors"
 	"strings"
 	"sync"
@@ -26,7 +25,7 @@ type pool struct {
 	mu struct {
 		sync.Mutex
 		origins map[string]*shelf
-		idle    list.List // of *conn, longest idle in front
+		idle    line // longest idle first
 		live    map[*conn]struct{}
 		total   int
 		reaper  *time.Timer // nil until a connection became idle
@@ -63,11 +62,10 @@ func (p *pool) get(origin string) (*conn, error) {
 		return nil, errTooMany
 	}
 	if p.mu.total >= p.maxTotal {
-		oldest := p.mu.idle.Front()
-		if oldest == nil {
+		if p.mu.idle.first == nil {
 			return nil, errTooMany
 		}
-		p.discardOldest(oldest.Value.(*conn))
+		p.discardOldest()
 	}
 	if s == nil {
 		s = &shelf{}
@@ -100,12 +98,12 @@ func (p *pool) put(c *conn) {
 	}
 	defer p.mu.Unlock()
 	c.idleSince = now
-	c.place = p.mu.idle.PushBack(c)
+	p.mu.idle.append(c)
 	s := p.mu.origins[c.origin]
 	s.idle = append(s.idle, c)
 	if p.mu.reaper == nil {
 		p.mu.reaper = time.AfterFunc(p.idleFor, p.reap)
-	} else if p.mu.idle.Len() == 1 {
+	} else if p.mu.idle.n == 1 {
 		p.mu.reaper.Reset(p.idleFor)
 	}
 }
@@ -141,13 +139,13 @@ func (p *pool) unshelve(s *shelf, i int) *conn {
 	copy(s.idle[i:], s.idle[i+1:])
 	s.idle[len(s.idle)-1] = nil
 	s.idle = s.idle[:len(s.idle)-1]
-	p.mu.idle.Remove(c.place)
-	c.place = nil
+	p.mu.idle.remove(c)
 	return c
 }
 
 // discardOldest closes the connection that has been idle longest; on its own shelf that is the first.
-func (p *pool) discardOldest(c *conn) {
+func (p *pool) discardOldest() {
+	c := p.mu.idle.first
 	p.unshelve(p.mu.origins[c.origin], 0)
 	c.close()
 	delete(p.mu.live, c)
@@ -157,13 +155,12 @@ func (p *pool) discardOldest(c *conn) {
 func (p *pool) reap() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for front := p.mu.idle.Front(); front != nil; front = p.mu.idle.Front() {
-		c := front.Value.(*conn)
+	for c := p.mu.idle.first; c != nil; c = p.mu.idle.first {
 		if left := p.idleFor - time.Since(c.idleSince); left > 0 {
 			p.mu.reaper.Reset(left)
 			return
 		}
-		p.discardOldest(c)
+		p.discardOldest()
 	}
 }
 
@@ -171,7 +168,7 @@ func (p *pool) reap() {
 func (p *pool) counts() (total, idle int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.total, p.mu.idle.Len()
+	return p.mu.total, p.mu.idle.n
 }
 
 // close closes every connection, in use or not, and refuses new ones. Those in use are dropped by their users.
@@ -182,10 +179,43 @@ func (p *pool) close() {
 	if p.mu.reaper != nil {
 		p.mu.reaper.Stop()
 	}
-	for front := p.mu.idle.Front(); front != nil; front = p.mu.idle.Front() {
-		p.discardOldest(front.Value.(*conn))
+	for p.mu.idle.first != nil {
+		p.discardOldest()
 	}
 	for c := range p.mu.live {
 		c.close()
 	}
+}
+
+// line is a list of connections in the order in which they became idle. The links are in the connections, so that
+// coming and going allocates nothing.
+type line struct {
+	first, last *conn
+	n           int
+}
+
+func (l *line) append(c *conn) {
+	c.before, c.after = l.last, nil
+	if l.last == nil {
+		l.first = c
+	} else {
+		l.last.after = c
+	}
+	l.last = c
+	l.n++
+}
+
+func (l *line) remove(c *conn) {
+	if c.before == nil {
+		l.first = c.after
+	} else {
+		c.before.after = c.after
+	}
+	if c.after == nil {
+		l.last = c.before
+	} else {
+		c.after.before = c.before
+	}
+	c.before, c.after = nil, nil
+	l.n--
 }
