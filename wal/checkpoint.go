@@ -1,0 +1,52 @@
+package wal
+
+import (
+	"fmt"
+)
+
+// Checkpoint makes a copy of the log, and of everything else in its store, in
+// dir, while it goes on working. All that was acknowledged before is in it. dir
+// must not exist and must be on the same filesystem: tables are hard-linked, so
+// it is done in milliseconds and takes space only as the original changes.
+//
+// To restore is to Open it. What lies in the data directory beside the log, the
+// master key above all, is not part of it. A copy that was interrupted lacks its
+// format file, and Open refuses it.
+func (s *Store) Checkpoint(dir string) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := s.checkpoint(dir); err != nil {
+		return fmt.Errorf("checkpoint to %s: %w", dir, err)
+	}
+	return nil
+}
+
+func (s *Store) checkpoint(dir string) error {
+	if exists, err := s.fs.Exists(dir); err != nil {
+		return err
+	} else if exists {
+		return fmt.Errorf("it exists already")
+	}
+	if err := s.fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	end := Pos(s.published.Load()) // the copy has at least this
+	if err := s.db.Checkpoint(s.fs.Join(dir, "db")); err != nil {
+		return err
+	}
+	h, err := openHighwater(s.fs, s.fs.Join(dir, "highwater"))
+	if err != nil {
+		return err
+	}
+	if err := h.start(s.highwater.first, end); err != nil {
+		h.close()
+		return err
+	}
+	if err := h.close(); err != nil {
+		return err
+	}
+	f := format{Version: formatVersion, Partitions: s.Partitions(), Hash: hashName}
+	return s.fs.WriteFile(s.fs.Join(dir, "format"), f.encode())
+}

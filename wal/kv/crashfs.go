@@ -1,0 +1,67 @@
+package kv
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// CrashFS is a filesystem in memory that remembers what was synced, for tests
+// of crashes, broken disks and full ones. Its FS may be used while it is
+// crashed: the copy is another filesystem.
+type CrashFS struct {
+	FS
+	mem    *vfs.MemFS
+	inject atomic.Pointer[func(Op) error]
+}
+
+// Op is one operation that CrashFS is about to do.
+type Op struct {
+	Path  string
+	Write bool // changes something; else it only reads
+	Sync  bool // makes something durable
+}
+
+// NewCrashFS returns an empty one.
+func NewCrashFS() *CrashFS { return newCrashFS(vfs.NewCrashableMem()) }
+
+func newCrashFS(mem *vfs.MemFS) *CrashFS {
+	c := &CrashFS{mem: mem}
+	c.FS = FS{fs: errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		fn := c.inject.Load()
+		if fn == nil {
+			return nil
+		}
+		sync := false
+		switch op.Kind {
+		case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
+			sync = true
+		}
+		return (*fn)(Op{Path: op.Path, Write: op.Kind.ReadOrWrite() == errorfs.OpIsWrite, Sync: sync})
+	}))}
+	return c
+}
+
+// Inject calls fn before every operation; an error fails it, blocking delays
+// it. Nil takes the fault away.
+func (c *CrashFS) Inject(fn func(Op) error) {
+	if fn == nil {
+		c.inject.Store(nil)
+		return
+	}
+	c.inject.Store(&fn)
+}
+
+// SetFree sets what Free reports; zeros: nothing is known.
+func (c *CrashFS) SetFree(avail, total uint64) {
+	c.mem.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: avail, TotalBytes: total, UsedBytes: total - avail})
+}
+
+// Crash returns the filesystem as a power cut at this moment could leave it:
+// what was synced, and of the rest each 4 KiB block and each name with the
+// given probability in percent.
+func (c *CrashFS) Crash(rng *rand.Rand, percent int) *CrashFS {
+	return newCrashFS(c.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng}))
+}
