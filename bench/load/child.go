@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-
-	"github.com/hookwheel/hookwheel/bench/measure"
 )
 
 // Child is a load process: it reads a Config in JSON from in, runs it, and
@@ -26,9 +23,6 @@ func Child(ctx context.Context, in io.Reader, out io.Writer) error {
 	}()
 	report, err := Run(ctx, config)
 	if err != nil {
-		return err
-	}
-	if report.Usage, err = measure.ProcessUsage(os.Getpid()); err != nil {
 		return err
 	}
 	return json.NewEncoder(out).Encode(report)

@@ -21,11 +21,11 @@ type composer struct {
 	Config
 	source *payload.Source
 	body   []byte
-	id     []byte // evt_<ULID>, of the latest bare post
+	id     [len("evt_") + ulid.EncodedSize]byte // of the latest bare post
 }
 
-func newComposer(config Config, connection uint64) *composer {
-	return &composer{Config: config, source: payload.NewSource(config.Size, config.Seed, connection)}
+func newComposer(config Config, pool *payload.Pool, connection uint64) *composer {
+	return &composer{Config: config, source: pool.Source(config.Size, connection)}
 }
 
 // fill makes request the n-th post. The request borrows the body until the
@@ -73,11 +73,11 @@ func (c *composer) event(at time.Time) {
 
 // delivery makes what the engine would send for such an event.
 func (c *composer) delivery(request *fasthttp.Request, at time.Time) {
-	id := ulid.MustNew(ulid.Timestamp(at), c.source) // fails only if the source does or in the year 10889
-	c.id = append(c.id[:0], "evt_"...)
-	c.id = append(c.id, id.String()...)
+	id := ulid.MustNew(ulid.Timestamp(at), c.source) // panics only if the source fails, or in the year 10889
+	copy(c.id[:], "evt_")
+	_ = id.MarshalTextTo(c.id[len("evt_"):]) // fails only if the space is too short
 	c.body = append(c.body[:0], `{"id":"`...)
-	c.body = append(c.body, c.id...)
+	c.body = append(c.body, c.id[:]...)
 	c.body = append(c.body, `","type":"`...)
 	c.body = append(c.body, c.EventType...)
 	c.body = append(c.body, `","created_at":"`...)
@@ -85,7 +85,7 @@ func (c *composer) delivery(request *fasthttp.Request, at time.Time) {
 	c.body = append(c.body, `","data":`...)
 	c.body = c.source.Append(c.body, at.UnixNano())
 	c.body = append(c.body, '}')
-	request.Header.SetBytesV("Webhook-Id", c.id)
+	request.Header.SetBytesV("Webhook-Id", c.id[:])
 	request.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
 	request.Header.Set("Webhook-Signature", bareSignature)
 }

@@ -16,10 +16,12 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -68,8 +70,8 @@ func (c Config) validate() error {
 	if c.Events <= 0 && c.Duration <= 0 {
 		faults = append(faults, errors.New("neither events nor duration bounds the run"))
 	}
-	if c.Size < payload.MinSize {
-		faults = append(faults, fmt.Errorf("size is %d, want at least %d", c.Size, payload.MinSize))
+	if c.Size < payload.MinSize || c.Size > payload.MaxSize {
+		faults = append(faults, fmt.Errorf("size is %d, want %d to %d", c.Size, payload.MinSize, payload.MaxSize))
 	}
 	if c.Connections < 0 || c.Batch < 0 || c.Rate < 0 || c.Events < 0 || c.Duration < 0 {
 		faults = append(faults, errors.New("a number is negative"))
@@ -109,12 +111,13 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	defer cancel(nil)
 	run := &run{Config: config, client: newClient(config), failures: make(map[int]int64)}
 	defer run.client.CloseIdleConnections()
+	pool := payload.NewPool(config.Seed)
 	start := time.Now()
 	run.pace = newPace(config, start)
 	var workers sync.WaitGroup
 	for n := range config.Connections {
 		workers.Go(func() {
-			if err := run.post(ctx, newComposer(config, uint64(n))); err != nil {
+			if err := run.post(ctx, newComposer(config, pool, uint64(n))); err != nil {
 				cancel(err)
 			}
 		})
@@ -123,7 +126,7 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Report{}, fmt.Errorf("post events: %w", err)
 	}
-	return run.report(start, time.Now()), nil
+	return run.report(start, time.Now())
 }
 
 // run is one run under way, shared by its connections.
@@ -132,13 +135,12 @@ type run struct {
 	client  *fasthttp.HostClient
 	pace    *pace
 	latency measure.Histogram
-	ids     measure.IDs
 
 	mu       sync.Mutex // guards what is below, which each connection adds to once, at its end
 	posts    int64
 	events   int64
 	failures map[int]int64
-	sample   []string
+	ids      [][]byte // per connection the event ids it was answered with, a line each
 }
 
 func newClient(config Config) *fasthttp.HostClient {
@@ -161,7 +163,7 @@ func (r *run) post(ctx context.Context, compose *composer) error {
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
 	var posts, events int64
-	var last string
+	var ids []byte // told apart after the run, since that costs more than posting does
 	failures := make(map[int]int64)
 	for {
 		n, from, ok := r.pace.next(ctx)
@@ -181,16 +183,15 @@ func (r *run) post(ctx context.Context, compose *composer) error {
 		events += int64(max(r.Batch, 1))
 		if !r.Bare {
 			for id := range answeredIDs(response.Body()) {
-				r.ids.Add(0, id)
-				last = string(id)
+				ids = append(append(ids, id...), '\n')
 			}
 		}
 	}
-	r.add(posts, events, failures, last)
+	r.add(posts, events, failures, ids)
 	return nil
 }
 
-func (r *run) add(posts, events int64, failures map[int]int64, last string) {
+func (r *run) add(posts, events int64, failures map[int]int64, ids []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.posts += posts
@@ -198,20 +199,35 @@ func (r *run) add(posts, events int64, failures map[int]int64, last string) {
 	for status, n := range failures {
 		r.failures[status] += n
 	}
-	if last != "" {
-		r.sample = append(r.sample, last)
-	}
+	r.ids = append(r.ids, ids)
 }
 
-func (r *run) report(start, end time.Time) Report {
+func (r *run) report(start, end time.Time) (Report, error) {
+	usage, err := measure.ProcessUsage(os.Getpid())
+	if err != nil {
+		return Report{}, err
+	}
+	var distinct measure.IDs
+	var sample []string
+	for _, ids := range r.ids {
+		var last []byte
+		for id := range bytes.Lines(ids) {
+			last = bytes.TrimSuffix(id, []byte("\n"))
+			distinct.Add(0, last)
+		}
+		if last != nil {
+			sample = append(sample, string(last))
+		}
+	}
 	return Report{
 		Posts:    r.posts,
 		Events:   r.events,
-		IDs:      int64(r.ids.Len()),
+		IDs:      int64(distinct.Len()),
 		Failures: r.failures,
 		Start:    start.UnixNano(),
 		End:      end.UnixNano(),
 		Latency:  r.latency.Latency(),
-		Sample:   r.sample,
-	}
+		Sample:   sample,
+		Usage:    usage,
+	}, nil
 }

@@ -281,7 +281,7 @@ func TestOpenLoopCountsTheWait(t *testing.T) {
 		run := &run{Config: config, client: newClient(config), failures: make(map[int]int64)}
 		run.client.Dial = func(string) (net.Conn, error) { return listener.Dial() }
 		run.pace = newPace(config, time.Now())
-		if err := run.post(t.Context(), newComposer(config, 0)); err != nil {
+		if err := run.post(t.Context(), newComposer(config, payload.NewPool(0), 0)); err != nil {
 			t.Fatal(err)
 		}
 		// A hundred posts were due during the stall; they waited 505 ms on average.

@@ -3,8 +3,9 @@
 //
 //	{"sent_at":1700000000000000000,"text":"<base64 of random bytes>"}
 //
-// The text is new in every event and comes from a generator with a seed, so
-// no compressor flatters a figure, and every run posts the same texts.
+// The texts are pieces, at random places, of 16 MiB of base64 made from a seed:
+// too much for any compressor to see a piece twice, and cheap enough that the
+// generator's work does not show in a figure.
 package payload
 
 import (
@@ -16,74 +17,76 @@ import (
 )
 
 const (
-	sentAt   = `{"sent_at":`
+	sentAt   = `"sent_at":`
 	text     = `,"text":"`
-	end      = `"}`
-	overhead = len(sentAt) + 19 + len(text) + len(end) // a Unix time in nanoseconds has 19 digits until the year 2286
+	overhead = len(`{`) + len(sentAt) + 19 + len(text) + len(`"}`) // a Unix time in nanoseconds has 19 digits until the year 2286
 
-	// MinSize is the least number of bytes a payload can have.
+	poolSize = 16 << 20
+
+	// MinSize and MaxSize bound the number of bytes of a payload.
 	MinSize = overhead + 1
+	MaxSize = poolSize / 2
 )
+
+// Pool is the text that payloads are pieces of. Read-only, so any number of
+// sources share it.
+type Pool struct {
+	seed uint64
+	text []byte
+}
+
+// NewPool makes the text of a seed.
+func NewPool(seed uint64) *Pool {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	random := make([]byte, poolSize/4*3)
+	_, _ = rand.NewChaCha8(key).Read(random) // never fails, by its contract
+	return &Pool{seed: seed, text: base64.StdEncoding.AppendEncode(make([]byte, 0, poolSize), random)}
+}
 
 // Source makes payloads of one size. Not safe for concurrent use.
 type Source struct {
-	size   int
-	random *rand.ChaCha8
-	bytes  []byte // random, before encoding
-	chars  []byte // after it; a few more than needed, since base64 comes in fours
+	pool   *Pool
+	length int // of a text
+	random *rand.Rand
 }
 
-// NewSource returns a source of payloads of size bytes, at least MinSize. Two
-// sources with the same seed and stream make the same texts.
-func NewSource(size int, seed, stream uint64) *Source {
-	var key [32]byte
-	binary.LittleEndian.PutUint64(key[:], seed)
-	binary.LittleEndian.PutUint64(key[8:], stream)
-	groups := (max(size, MinSize) - overhead + 3) / 4
-	return &Source{
-		size:   max(size, MinSize),
-		random: rand.NewChaCha8(key),
-		bytes:  make([]byte, 3*groups),
-		chars:  make([]byte, 4*groups),
-	}
+// Source returns a source of payloads of size bytes, MinSize to MaxSize. Two
+// sources of one seed and stream make the same texts.
+func (p *Pool) Source(size int, stream uint64) *Source {
+	return &Source{pool: p, length: size - overhead, random: rand.New(rand.NewPCG(p.seed, stream))}
 }
 
 // Append appends one payload that says that it was sent at that Unix time in
 // nanoseconds.
 func (s *Source) Append(dst []byte, at int64) []byte {
-	s.fill(s.bytes)
-	base64.StdEncoding.Encode(s.chars, s.bytes)
+	start := s.random.IntN(poolSize - s.length)
+	dst = append(dst, '{')
 	dst = append(dst, sentAt...)
 	dst = strconv.AppendInt(dst, at, 10)
 	dst = append(dst, text...)
-	dst = append(dst, s.chars[:s.size-overhead]...)
-	return append(dst, end...)
+	dst = append(dst, s.pool.text[start:start+s.length]...)
+	return append(dst, `"}`...)
 }
 
 // Read fills b with random bytes, so that ids can come from the same seed. It
 // never fails.
 func (s *Source) Read(b []byte) (int, error) {
-	s.fill(b)
+	for i := range b {
+		b[i] = byte(s.random.Uint32())
+	}
 	return len(b), nil
-}
-
-func (s *Source) fill(b []byte) {
-	_, _ = s.random.Read(b) // never fails, by its contract
 }
 
 // SentAt finds when the payload inside a delivered body was sent, in Unix
 // nanoseconds, whatever the delivery wraps it in.
 func SentAt(body []byte) (at int64, ok bool) {
-	i := bytes.Index(body, []byte(sentAt[1:])) // without the brace: it may be followed by other fields first
-	if i < 0 {
+	_, digits, ok := bytes.Cut(body, []byte(sentAt))
+	if !ok {
 		return 0, false
 	}
-	digits := body[i+len(sentAt)-1:]
-	for n, c := range digits {
-		if c < '0' || c > '9' {
-			digits = digits[:n]
-			break
-		}
+	if end := bytes.IndexFunc(digits, func(c rune) bool { return c < '0' || c > '9' }); end >= 0 {
+		digits = digits[:end]
 	}
 	at, err := strconv.ParseInt(string(digits), 10, 64)
 	return at, err == nil

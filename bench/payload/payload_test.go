@@ -10,10 +10,11 @@ import (
 
 func TestAppend(t *testing.T) {
 	now := time.Now().UnixNano()
-	for _, size := range []int{0, MinSize, MinSize + 1, 100, 1024, 1025, 1026, 1027, 256 << 10} {
-		got := NewSource(size, 1, 2).Append([]byte("x"), now)[1:]
-		if want := max(size, MinSize); len(got) != want {
-			t.Errorf("size %d: got %d bytes, want %d", size, len(got), want)
+	pool := NewPool(1)
+	for _, size := range []int{MinSize, MinSize + 1, 100, 1024, 1025, 1026, 1027, 256 << 10, MaxSize} {
+		got := pool.Source(size, 2).Append([]byte("x"), now)[1:]
+		if len(got) != size {
+			t.Errorf("size %d: got %d bytes", size, len(got))
 		}
 		var parsed struct {
 			SentAt int64 `json:"sent_at"`
@@ -25,14 +26,17 @@ func TestAppend(t *testing.T) {
 }
 
 func TestSameSeedSameText(t *testing.T) {
-	first := NewSource(1024, 7, 1).Append(nil, 1)
-	if got := NewSource(1024, 7, 1).Append(nil, 1); !bytes.Equal(got, first) {
+	first := NewPool(7).Source(1024, 1).Append(nil, 1)
+	if got := NewPool(7).Source(1024, 1).Append(nil, 1); !bytes.Equal(got, first) {
 		t.Error("the same seed and stream gave another text")
 	}
-	if got := NewSource(1024, 7, 2).Append(nil, 1); bytes.Equal(got, first) {
+	if got := NewPool(7).Source(1024, 2).Append(nil, 1); bytes.Equal(got, first) {
 		t.Error("another stream gave the same text")
 	}
-	source := NewSource(1024, 7, 1)
+	if got := NewPool(8).Source(1024, 1).Append(nil, 1); bytes.Equal(got, first) {
+		t.Error("another seed gave the same text")
+	}
+	source := NewPool(7).Source(1024, 1)
 	source.Append(nil, 1)
 	if got := source.Append(nil, 1); bytes.Equal(got, first) {
 		t.Error("two payloads of one source are the same")
@@ -42,7 +46,7 @@ func TestSameSeedSameText(t *testing.T) {
 // Base64 carries 6 bits in 8, so three quarters is the best that a compressor
 // can do.
 func TestIncompressible(t *testing.T) {
-	source := NewSource(1024, 1, 1)
+	source := NewPool(1).Source(1024, 1)
 	var events []byte
 	for range 1000 {
 		events = source.Append(events, time.Now().UnixNano())
@@ -86,7 +90,7 @@ func TestSentAt(t *testing.T) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	source := NewSource(1024, 1, 1)
+	source := NewPool(1).Source(1024, 1)
 	var buf []byte
 	b.ReportAllocs()
 	b.SetBytes(1024)

@@ -1,0 +1,107 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestJudge(t *testing.T) {
+	atLeast, atMost := Goal{Must: 0.3, Aim: 0.36}, Goal{Must: 5, Aim: 3.6, AtMost: true}
+	tests := []struct {
+		goal  Goal
+		value float64
+		want  Verdict
+	}{
+		{Goal{}, 1, ""},
+		{atLeast, 0.299, Missed}, {atLeast, 0.3, MustMet}, {atLeast, 0.36, AimMet}, {atLeast, 9, AimMet},
+		{atMost, 5.1, Missed}, {atMost, 5, MustMet}, {atMost, 3.6, AimMet}, {atMost, 0, AimMet},
+		{Goal{AtMost: true}, 0, AimMet}, {Goal{AtMost: true}, 1, Missed},
+	}
+	for _, tt := range tests {
+		if got := tt.goal.judge(tt.value); got != tt.want {
+			t.Errorf("%+v judges %v %q, want %q", tt.goal, tt.value, got, tt.want)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for _, tt := range []struct {
+		values []float64
+		want   float64
+	}{
+		{[]float64{5}, 5},
+		{[]float64{9, 1}, 5},
+		{[]float64{9, 1, 2}, 2},
+		{[]float64{4, 1, 3, 2}, 2.5},
+	} {
+		if got := median(tt.values); got != tt.want {
+			t.Errorf("median of %v = %v, want %v", tt.values, got, tt.want)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for value, want := range map[float64]string{
+		0: "0", 0.3049: "0.305", 5: "5", 88.25: "88.2", 999.4: "999", 999.6: "1,000", 1234.5: "1,234", 1234567: "1,234,567",
+	} {
+		if got := number(value); got != want {
+			t.Errorf("number(%v) = %q, want %q", value, got, want)
+		}
+	}
+}
+
+// The ratio that counts is the median of the runs' ratios, not the ratio of
+// the medians.
+func TestReportText(t *testing.T) {
+	flow := func(rate, bare float64) run {
+		return run{
+			figures: []Figure{
+				{Name: "end to end", Unit: "deliveries/s", Value: rate, Reference: bare, Goal: Goal{Must: 0.3, Aim: 0.36}},
+				{Name: "allocations", Unit: "per event", Value: rate / 1e4, Goal: Goal{Must: 2, Aim: 1, AtMost: true}},
+			},
+			costs: []Cost{{Process: "engine", Events: rate * 5, CPU: 9 * time.Second, PeakRSS: 100 << 20, Written: rate * 1e4}},
+		}
+	}
+	report := &Report{CPUs: 2, Platform: "linux/amd64", Go: "go1.26", Fsync: 140 * time.Microsecond, Runs: 3, Duration: 5 * time.Second}
+	report.add(scenario{name: "flow"}, []run{flow(30000, 90000), flow(28000, 100000), flow(33000, 80000)}, nil)
+	report.add(scenario{name: "broken"}, nil, errors.New("3 of 4 deliveries arrived"))
+	if got := report.Results[0].Figures[0]; got.Ratio != 30000.0/90000 || got.Low != 0.28 || got.High != 33000.0/80000 {
+		t.Errorf("got ratio %v, low %v, high %v, want 0.333, 0.28, 0.4125", got.Ratio, got.Low, got.High)
+	}
+	var got bytes.Buffer
+	if err := report.WriteText(&got); err != nil {
+		t.Fatal(err)
+	}
+	const golden = "testdata/report.txt"
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("got\n%s\nwant\n%s", got.Bytes(), want)
+	}
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	var said tail
+	for _, text := range [][]byte{bytes.Repeat([]byte("a"), tailSize), []byte("the end")} {
+		if _, err := said.Write(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := said.String()
+	if len(got) != tailSize || got[len(got)-7:] != "the end" {
+		t.Errorf("got %d bytes ending in %q, want %d ending in the end", len(got), got[len(got)-7:], tailSize)
+	}
+}

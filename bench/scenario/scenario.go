@@ -1,0 +1,162 @@
+// Package scenario measures the engine as its users see it: producer, engine
+// and sink as separate processes that talk HTTP, and in the same run, with the
+// same sink and on the same cores, the bare client that the engine is compared
+// with.
+//
+//	for each scenario, Options.Runs times:
+//	    load ──POST deliveries──▶ sink                    the reference
+//	    load ──POST events──▶ hookwheel serve ──▶ sink    the figure
+//
+// A figure is the median of the runs' ratios; a machine that is faster or
+// slower moves both sides. A run counts only when everything that was accepted
+// has arrived, told apart by id and exactly once; otherwise the scenario fails
+// and shows no rate.
+//
+// One scenario is one small file: a name and a function that makes one run.
+// The list is below. The package knows the engine by its HTTP API alone.
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// scenario is one thing to measure.
+type scenario struct {
+	name  string
+	about string
+	once  func(context.Context, *lab) (run, error) // one run, with its reference
+}
+
+// run is what one run of a scenario found. Every run of a scenario gives the
+// same figures and costs, in the same order.
+type run struct {
+	figures []Figure // Value, and Reference or none; the rest is filled in by the report
+	costs   []Cost
+}
+
+// all scenarios, in the order in which they are shown.
+var all = []scenario{
+	endToEndSingle,
+	endToEndBatch,
+	acceptSingle,
+	acceptBatch,
+	fanOut,
+	signing,
+}
+
+// Options say what to run and on what.
+type Options struct {
+	Executable string        // the hookwheel binary; "" = the running program
+	Dir        string        // where data directories are made, and removed; "" = the system's temporary directory
+	Runs       int           // of each scenario, 1–99; 0 = 3
+	Duration   time.Duration // for which each side of a run is posted to, 100 ms to 10 min; 0 = 5 s
+	Only       []string      // names of scenarios; empty = all
+	ServeFlags []string      // added to `hookwheel serve`, to try settings out
+
+	// Sign signs body as the engine would for the standard scheme, for the
+	// scenario that measures it. The package does not import the engine.
+	Sign func(id string, at time.Time, body []byte)
+
+	// Progress is told about each run as it ends. nil = nobody.
+	Progress func(line string)
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Executable == "" {
+		path, err := os.Executable()
+		if err != nil {
+			return o, err
+		}
+		o.Executable = path
+	}
+	if o.Runs == 0 {
+		o.Runs = 3
+	}
+	if o.Duration == 0 {
+		o.Duration = 5 * time.Second
+	}
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	return o, nil
+}
+
+func (o Options) validate() error {
+	var faults []error
+	if o.Runs < 1 || o.Runs > 99 {
+		faults = append(faults, fmt.Errorf("runs is %d, want 1 to 99", o.Runs))
+	}
+	if o.Duration < 100*time.Millisecond || o.Duration > 10*time.Minute {
+		faults = append(faults, fmt.Errorf("duration is %v, want 100ms to 10m", o.Duration))
+	}
+	for _, name := range o.Only {
+		if !slices.Contains(Names(), name) {
+			faults = append(faults, fmt.Errorf("there is no scenario %q, want one of %q", name, Names()))
+		}
+	}
+	if o.Sign == nil {
+		faults = append(faults, errors.New("no function to sign with"))
+	}
+	return errors.Join(faults...)
+}
+
+// Names returns the names of all scenarios.
+func Names() []string {
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = s.name
+	}
+	return names
+}
+
+// Run runs scenarios one after the other and reports on them. A scenario that
+// fails is reported as failed and does not keep the others from running; the
+// error is for what keeps all of them from it, and for the end of ctx.
+func Run(ctx context.Context, options Options) (*Report, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("start benchmark: %w", err)
+	}
+	if err := options.validate(); err != nil {
+		return nil, fmt.Errorf("start benchmark: %w", err)
+	}
+	lab, err := newLab(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("start benchmark: %w", err)
+	}
+	defer lab.close()
+	report, err := newReport(options)
+	if err != nil {
+		return nil, fmt.Errorf("start benchmark: %w", err)
+	}
+	for _, s := range all {
+		if len(options.Only) > 0 && !slices.Contains(options.Only, s.name) {
+			continue
+		}
+		runs, err := repeat(ctx, lab, s)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		report.add(s, runs, err)
+	}
+	return report, nil
+}
+
+func repeat(ctx context.Context, lab *lab, s scenario) ([]run, error) {
+	var runs []run
+	for n := range lab.Runs {
+		r, err := s.once(ctx, lab)
+		if err != nil {
+			lab.Progress(fmt.Sprintf("%s, run %d of %d: %v", s.name, n+1, lab.Runs, err))
+			return nil, err
+		}
+		lab.Progress(fmt.Sprintf("%s, run %d of %d: %s", s.name, n+1, lab.Runs, r.figures[0]))
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
