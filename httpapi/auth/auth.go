@@ -1,0 +1,134 @@
+// Package auth says who makes a request and what they may do.
+//
+// A caller proves itself with an API key. Of a key only its SHA-256 is kept:
+// a key carries 256 random bits, so its hash can be neither guessed nor looked
+// up in a table, and a slow password hash would only make every request slow.
+//
+//	Authorization: Bearer hw_live_…  ┐
+//	Authorization: Basic base64(key:) ├─▶ Credential ─▶ Authenticate ─▶ Principal
+//	X-API-Key: hw_live_…             ┘                      │
+//	                                             Keys: hash → Key, in memory
+//
+// The package knows nothing of routes and of how a refusal is shown; it reads
+// no disk and holds no state of its own.
+package auth
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Key is an API key as the store knows it.
+type Key struct {
+	ID           string
+	Hash         [sha256.Size]byte
+	Organization string // "" = an admin key, which belongs to none
+	Scopes       Scope
+	Livemode     bool
+	ExpiresAt    int64 // Unix ms; 0 = never
+	RevokedAt    int64 // Unix ms; 0 = in force
+}
+
+// Admin reports whether the key may act for any organization.
+func (k *Key) Admin() bool { return k.Organization == "" }
+
+// Keys finds keys. It must answer from memory (it is asked once or twice for
+// every request) and be safe for concurrent use.
+type Keys interface {
+	KeyByHash(hash [sha256.Size]byte) (Key, bool)
+}
+
+// Principal is who makes a request.
+type Principal struct {
+	KeyID        string
+	Organization string // the one it acts for
+	Admin        bool
+	Scopes       Scope
+	Livemode     bool
+}
+
+// Allows reports whether the principal holds every scope of need.
+func (p *Principal) Allows(need Scope) bool {
+	return p.Scopes&Admin != 0 || p.Scopes&need == need
+}
+
+// Why a caller is refused. The first four are to be told in one voice (401):
+// whoever holds no valid key learns nothing about keys that exist.
+var (
+	ErrMissing   = errors.New("auth: no API key was given")
+	ErrMalformed = errors.New("auth: the Authorization header is neither Bearer nor Basic")
+	ErrUnknown   = errors.New("auth: no such API key")
+	ErrEnded     = errors.New("auth: the API key has expired or was revoked")
+	ErrForeign   = errors.New("auth: the API key belongs to another organization") // 403
+)
+
+// DefaultOrganization is the one that an admin key acts for if it names none.
+const DefaultOrganization = "default"
+
+// Authenticate finds the key that a credential names and who acts by it. want
+// is the organization that the caller asks to act for, "" if it names none:
+// only an admin key has the choice.
+func Authenticate(keys Keys, credential, want string, now time.Time) (Principal, error) {
+	if credential == "" {
+		return Principal{}, ErrMissing
+	}
+	hash := Hash(credential)
+	key, ok := keys.KeyByHash(hash)
+	// The index may look at part of the hash only; the whole of it is compared
+	// here, and takes the same time whichever byte differs.
+	if !ok || subtle.ConstantTimeCompare(key.Hash[:], hash[:]) != 1 {
+		return Principal{}, ErrUnknown
+	}
+	if key.RevokedAt != 0 || key.ExpiresAt != 0 && key.ExpiresAt <= now.UnixMilli() {
+		return Principal{}, ErrEnded
+	}
+	p := Principal{KeyID: key.ID, Organization: key.Organization, Admin: key.Admin(), Scopes: key.Scopes, Livemode: key.Livemode}
+	switch {
+	case p.Admin && want == "":
+		p.Organization = DefaultOrganization
+	case p.Admin:
+		p.Organization = want
+	case want != "" && want != key.Organization:
+		return Principal{}, ErrForeign
+	}
+	return p, nil
+}
+
+// Credential takes the API key out of the values of the headers Authorization
+// and X-API-Key; either may be empty. Authorization wins. No key at all is "",
+// not an error.
+func Credential(authorization, apiKey []byte) (string, error) {
+	if len(authorization) == 0 {
+		return string(apiKey), nil
+	}
+	scheme, value, ok := strings.Cut(string(authorization), " ")
+	value = strings.TrimLeft(value, " ")
+	if !ok || value == "" {
+		return "", ErrMalformed
+	}
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return value, nil
+	case strings.EqualFold(scheme, "Basic"):
+		return basicUser(value)
+	}
+	return "", ErrMalformed
+}
+
+// basicUser takes the key out of "key:", which is how Stripe's users and
+// curl -u send one. A password has no meaning and must be empty.
+func basicUser(value string) (string, error) {
+	raw, err := base64.StdEncoding.DecodeString(value)
+	if err != nil {
+		return "", ErrMalformed
+	}
+	user, password, ok := strings.Cut(string(raw), ":")
+	if !ok || user == "" || password != "" {
+		return "", ErrMalformed
+	}
+	return user, nil
+}

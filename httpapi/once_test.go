@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hookwheel/hookwheel/httpapi/auth"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+// memoryAnswers keeps answers for ever.
+type memoryAnswers struct {
+	mu   sync.Mutex
+	kept map[string]Answer
+}
+
+func (m *memoryAnswers) Answer(organization string, key [sha256.Size]byte) (Answer, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.kept[organization+string(key[:])]
+	return a, ok, nil
+}
+
+func (m *memoryAnswers) Keep(organization string, key [sha256.Size]byte, a Answer) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a.Body = append([]byte(nil), a.Body...)
+	m.kept[organization+string(key[:])] = a
+	return nil
+}
+
+func TestOnce(t *testing.T) {
+	var executed atomic.Int64
+	create := func(c *wire.Ctx) error {
+		n := executed.Add(1)
+		if strings.Contains(string(c.PostBody()), "bad") {
+			return wire.BadRequest(wire.CodeBadRequest, "bad")
+		}
+		return c.Raw(201, fmt.Appendf(nil, "made %d", n))
+	}
+	h := start(t, func(o *Options) {
+		o.Answers = &memoryAnswers{kept: map[string]Answer{}}
+		o.Dialects = []*wire.Dialect{{Name: "once", Prefixes: []string{"/"}, Render: plain("once"), Routes: []wire.Route{
+			{Method: "POST", Pattern: "/things", Once: true, Handle: create},
+			{Method: "POST", Pattern: "/other", Once: true, Handle: create},
+			{Method: "POST", Pattern: "/plain", Handle: create},
+		}}}
+	})
+	const key, writer = "Idempotency-Key: k1\r\n", "Authorization: Bearer writer\r\n"
+	const root = "Authorization: Bearer root\r\n"
+	for i, test := range []struct {
+		target, headers, content, want string
+		status                         int
+		replayed                       string
+	}{
+		{"/things", writer + key, "a", "made 1", 201, ""},
+		{"/things", writer + key, "a", "made 1", 201, "true"},
+		{"/things", writer + key, "b", "once 422 idempotency_key_reused", 422, ""},
+		{"/things?x=1", writer + key, "a", "once 422 idempotency_key_reused", 422, ""},
+		{"/things", writer, "a", "made 2", 201, ""},
+		{"/things", writer, "a", "made 3", 201, ""},
+		{"/things", writer + "Idempotency-Key: k2\r\n", "a", "made 4", 201, ""},
+		{"/other", writer + key, "a", "made 5", 201, ""}, // another path
+		{"/things", root + key, "a", "made 6", 201, ""},  // another organization
+		{"/plain", writer + key, "a", "made 7", 201, ""},
+		{"/plain", writer + key, "a", "made 8", 201, ""},
+		{"/things", writer + "Idempotency-Key: k3\r\n", "bad", "once 400 bad_request", 400, ""},
+		{"/things", writer + "Idempotency-Key: k3\r\n", "good", "made 10", 201, ""}, // a failure is not kept
+		{"/things", writer + "Idempotency-Key: " + strings.Repeat("k", 256) + "\r\n", "a", "once 400 bad_request", 400, ""},
+		{"/things", writer + "Idempotency-Key: \xfc\r\n", "a", "once 400 bad_request", 400, ""},
+	} {
+		response := h.one(t, "POST", test.target, test.headers, test.content)
+		got, replayed := body(response), response.Header.Get("Idempotent-Replayed")
+		if response.StatusCode != test.status || got != test.want || replayed != test.replayed {
+			t.Errorf("step %d: got %d %q, replayed %q, want %d %q, replayed %q", i, response.StatusCode, got, replayed, test.status, test.want, test.replayed)
+		}
+	}
+}
+
+// Of two requests with the same key at the same time, one is executed.
+func TestOnceConcurrently(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	var executed atomic.Int64
+	h := start(t, func(o *Options) {
+		o.Answers = &memoryAnswers{kept: map[string]Answer{}}
+		o.Dialects = []*wire.Dialect{{Name: "once", Render: plain("once"), Routes: []wire.Route{
+			{Method: "POST", Pattern: "/things", Scope: auth.EventsWrite, Once: true, Handle: func(c *wire.Ctx) error {
+				executed.Add(1)
+				close(entered)
+				<-release
+				return c.Raw(201, []byte("made"))
+			}},
+		}}}
+	})
+	const headers = "Authorization: Bearer writer\r\nIdempotency-Key: k\r\n"
+	var first sync.WaitGroup
+	first.Go(func() {
+		if got := h.one(t, "POST", "/things", headers, "").StatusCode; got != 201 {
+			t.Errorf("first: got %d, want 201", got)
+		}
+	})
+	<-entered
+	twin := h.one(t, "POST", "/things", headers, "")
+	if twin.StatusCode != 409 || twin.Header.Get("Retry-After") != "1" {
+		t.Errorf("twin: got %d, Retry-After %q, want 409 and 1", twin.StatusCode, twin.Header.Get("Retry-After"))
+	}
+	close(release)
+	first.Wait()
+	if got := h.one(t, "POST", "/things", headers, "").Header.Get("Idempotent-Replayed"); got != "true" {
+		t.Errorf("afterwards: got replayed %q, want true", got)
+	}
+	if got := executed.Load(); got != 1 {
+		t.Errorf("executed %d times, want 1", got)
+	}
+}

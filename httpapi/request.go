@@ -1,0 +1,261 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/hookwheel/hookwheel/httpapi/auth"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+// OrganizationHeader is how an admin key says for whom it acts.
+const OrganizationHeader = "Hookwheel-Organization"
+
+// headerReceived runs when the headers are in and the body is not. It can only
+// set limits and mark the connection; what is wrong is told by process.
+func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if checkFraming(h.RawHeaders()) != nil {
+		h.SetConnectionClose()
+	}
+	limit := s.bodyLimit(h)
+	if h.ContentLength() == chunked {
+		s.unread.Store(h, unread{path: pathOf(h.RequestURI()), limit: limit})
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: limit}
+}
+
+// chunked is what fasthttp gives as the length of a body that has none.
+const chunked = -1
+
+// unread is what must be known of a request whose body turns out to be too
+// large. fasthttp has forgotten all about it by then, unless the length was
+// announced; clients that never announce one still want an error in their
+// dialect.
+type unread struct {
+	path  string
+	limit int
+}
+
+// bodyLimit is how large a body may be, in bytes. The server takes memory for
+// the whole of an announced body before it has seen any of it, so only somebody
+// with a key may announce much. What else the key allows is decided later.
+func (s *Server) bodyLimit(h *fasthttp.RequestHeader) int {
+	if n := h.ContentLength(); n >= 0 && n <= s.options.AnonymousBodySize {
+		return s.options.AnonymousBodySize // the usual case, decided without looking at the key
+	}
+	if _, err := s.authenticate(h, ""); err != nil {
+		return s.options.AnonymousBodySize
+	}
+	return s.options.MaxBodySize
+}
+
+// serve answers one request that was read completely.
+func (s *Server) serve(rc *fasthttp.RequestCtx) {
+	start := time.Now()
+	s.unread.Delete(&rc.Request.Header)
+	c := s.begin(rc)
+	entry, err := s.process(c)
+	if err != nil {
+		s.fail(c, err)
+	}
+	s.finish(c, entry, start)
+}
+
+// refuse answers a request that could not be read: cut off, malformed, too
+// large or too slow. The connection is closed afterwards.
+func (s *Server) refuse(rc *fasthttp.RequestCtx, err error) {
+	known := unread{path: pathOf(rc.Request.Header.RequestURI()), limit: s.bodyLimit(&rc.Request.Header)}
+	if kept, ok := s.unread.LoadAndDelete(&rc.Request.Header); ok {
+		known = kept.(unread)
+	}
+	c := s.begin(rc)
+	c.Dialect = s.router.dialectOf(known.path)
+	s.fail(c, s.readError(known, err))
+	s.finish(c, nil, time.Now())
+}
+
+// begin takes a Ctx from the pool and fills in what is known before routing.
+func (s *Server) begin(rc *fasthttp.RequestCtx) *wire.Ctx {
+	c := s.contexts.Get().(*wire.Ctx)
+	c.Reset(rc)
+	c.RequestID = wire.RequestID(rc.Request.Header.Peek("X-Request-Id"))
+	c.Cursors = s.cursors
+	c.Dialect = s.router.native
+	c.Source = s.source(rc)
+	return c
+}
+
+// finish counts and logs the request and gives c back.
+func (s *Server) finish(c *wire.Ctx, e *entry, start time.Time) {
+	c.SetHeader("X-Request-Id", c.RequestID)
+	c.SetHeader("Request-Id", c.RequestID)
+	elapsed := time.Since(start)
+	s.stats.count(e, c.Response.StatusCode(), elapsed)
+	s.log(c, elapsed)
+	s.contexts.Put(c)
+}
+
+// process finds the route, checks what every route needs checked, and runs the
+// handler. A panic in it becomes an error, and the process lives on.
+func (s *Server) process(c *wire.Ctx) (e *entry, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.options.Logger.Error("handler panicked", "request_id", c.RequestID, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			err = wire.Internal(fmt.Errorf("panic: %v", fault))
+		}
+	}()
+	path := string(c.URI().PathOriginal())
+	c.Dialect = s.router.dialectOf(path)
+	if c.Request.Header.ConnectionClose() { // rare, and what headerReceived does to bad framing
+		if err := checkFraming(c.Request.Header.RawHeaders()); err != nil {
+			return nil, wire.BadRequest(wire.CodeBadRequest, "%v", err)
+		}
+	}
+	var buffer [wire.MaxParams]string
+	e, params, fault := s.router.route(string(c.Method()), path, buffer[:0])
+	if fault != nil {
+		return nil, fault
+	}
+	c.Route, c.Dialect = e.route, e.dialect
+	for i, name := range e.params {
+		c.SetParam(name, params[i])
+	}
+	if err := s.admit(c); err != nil {
+		return e, err
+	}
+	if c.Route.Once {
+		return e, s.once.do(c)
+	}
+	return e, c.Route.Handle(c)
+}
+
+// admit checks the caller's key and its scopes.
+func (s *Server) admit(c *wire.Ctx) error {
+	if c.Route.Public {
+		return nil
+	}
+	p, err := s.authenticate(&c.Request.Header, c.Header(OrganizationHeader))
+	switch {
+	case errors.Is(err, auth.ErrForeign):
+		return wire.Forbidden("the API key belongs to another organization").Because(err)
+	case err != nil:
+		return wire.Unauthorized().Because(err)
+	case !p.Allows(c.Route.Scope):
+		return wire.Forbidden("the API key lacks the scope %s", c.Route.Scope)
+	}
+	c.Principal, c.Organization = p, p.Organization
+	return nil
+}
+
+func (s *Server) authenticate(h *fasthttp.RequestHeader, want string) (auth.Principal, error) {
+	credential, err := auth.Credential(h.Peek("Authorization"), h.Peek("X-Api-Key"))
+	if err != nil {
+		return auth.Principal{}, err
+	}
+	return auth.Authenticate(s.options.Keys, credential, want, time.Now())
+}
+
+// fail renders an error: the only place where one becomes a response.
+func (s *Server) fail(c *wire.Ctx, err error) {
+	e := wire.From(err)
+	c.Response.ResetBody()
+	c.SetStatusCode(e.Status)
+	if e.RetryAfter > 0 {
+		seconds := (e.RetryAfter + time.Second - 1) / time.Second
+		c.SetHeader("Retry-After", strconv.Itoa(int(seconds)))
+	}
+	for _, h := range e.Headers {
+		c.SetHeader(h.Name, h.Value)
+	}
+	c.Dialect.Render(c, e)
+	if e.Status == fasthttp.StatusInternalServerError {
+		s.options.Logger.Error("request failed", "request_id", c.RequestID, "error", err)
+	}
+}
+
+// readError says what was wrong with a request that fasthttp could not read.
+func (s *Server) readError(known unread, err error) *wire.Error {
+	timeout, isNet := errors.AsType[net.Error](err)
+	switch _, tooSmall := errors.AsType[*fasthttp.ErrSmallBuffer](err); {
+	case tooSmall:
+		return &wire.Error{
+			Status: fasthttp.StatusRequestHeaderFieldsTooLarge, Code: wire.CodeHeaderTooLarge,
+			Detail: fmt.Sprintf("request line and headers are larger than %d bytes", maxHeaderSize),
+		}
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return wire.TooLarge("the body", known.limit)
+	case isNet && timeout.Timeout():
+		return &wire.Error{
+			Status: fasthttp.StatusRequestTimeout, Code: wire.CodeTimeout,
+			Detail: fmt.Sprintf("the request was not received within %v", s.options.ReadTimeout),
+		}
+	}
+	return wire.BadRequest(wire.CodeBadRequest, "the request is not valid HTTP").Because(err)
+}
+
+// pathOf cuts a request target to its path as sent.
+func pathOf(target []byte) string {
+	path, _, _ := strings.Cut(string(target), "?")
+	return path
+}
+
+// source is the address that a request came from: the peer's, or if the peer is
+// a trusted proxy, the last one in X-Forwarded-For that is not.
+func (s *Server) source(rc *fasthttp.RequestCtx) netip.Addr {
+	peer, ok := rc.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	addr := peer.AddrPort().Addr().Unmap()
+	if !s.trusted(addr) {
+		return addr
+	}
+	hops := strings.Split(string(rc.Request.Header.Peek("X-Forwarded-For")), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		if addr = hop.Unmap(); !s.trusted(addr) {
+			break
+		}
+	}
+	return addr
+}
+
+func (s *Server) trusted(addr netip.Addr) bool {
+	for _, prefix := range s.options.TrustedProxies {
+		if prefix.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// log writes the access log, at debug level: at full rate a line per request
+// costs more than the request. The query stays out of it, because it can hold
+// a secret, and so do all headers.
+func (s *Server) log(c *wire.Ctx, elapsed time.Duration) {
+	if !s.options.Logger.Enabled(c, slog.LevelDebug) {
+		return
+	}
+	s.options.Logger.LogAttrs(c, slog.LevelDebug, "request",
+		slog.String("request_id", c.RequestID),
+		slog.String("method", string(c.Method())),
+		slog.String("path", string(c.URI().PathOriginal())),
+		slog.Int("status", c.Response.StatusCode()),
+		slog.Duration("elapsed", elapsed),
+		slog.String("organization", c.Organization),
+		slog.String("key_id", c.Principal.KeyID),
+		slog.String("source", c.Source.String()),
+	)
+}

@@ -1,0 +1,173 @@
+// Package httpapi is the HTTP server: it reads requests safely, finds out who
+// makes them and which route they mean, runs the handler, and renders whatever
+// went wrong in the shape of the dialect whose path it was.
+//
+//	connection ─▶ limits, framing ─▶ route ─▶ key, scope ─▶ once ─▶ handler
+//	                   │               │          │           │        │ error
+//	                   └───────────────┴──────────┴───────────┴────────┴─▶ fail ─▶ Dialect.Render
+//
+// It holds no state of the engine. The dialects bring their routes; what they
+// do is theirs.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/hookwheel/hookwheel/httpapi/auth"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+// Options configure a Server. Keys is required.
+type Options struct {
+	Dialects []*wire.Dialect
+	Keys     auth.Keys
+	Answers  Answers // nil = the Idempotency-Key header has no effect outside of events
+
+	// CursorKey authenticates the cursors of lists: at least 16 secret bytes
+	// that stay the same as long as the store. Required.
+	CursorKey []byte
+
+	MaxConnections int           // beyond it a connection gets 503 and is closed; 0 = 10,000
+	ReadTimeout    time.Duration // for one whole request, headers and body; 0 = 15 s
+	WriteTimeout   time.Duration // for one whole response; 0 = 15 s
+	IdleTimeout    time.Duration // between two requests of a connection; 0 = 75 s
+
+	// MaxBodySize bounds the body of a request with a valid API key, in bytes;
+	// 0 = 16 MiB. Who has shown none may send AnonymousBodySize; 0 = 256 KiB.
+	MaxBodySize       int
+	AnonymousBodySize int
+
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+
+	Logger *slog.Logger // nil = slog.Default()
+}
+
+const (
+	maxHeaderSize = 16 << 10 // request line and headers together
+	minCursorKey  = 16
+)
+
+func (o Options) withDefaults() Options {
+	def := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&o.ReadTimeout, 15*time.Second)
+	def(&o.WriteTimeout, 15*time.Second)
+	def(&o.IdleTimeout, 75*time.Second)
+	if o.MaxConnections == 0 {
+		o.MaxConnections = 10_000
+	}
+	if o.MaxBodySize == 0 {
+		o.MaxBodySize = 16 << 20
+	}
+	if o.AnonymousBodySize == 0 {
+		o.AnonymousBodySize = 256 << 10
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+func (o *Options) validate() error {
+	var errs []error
+	if o.Keys == nil {
+		errs = append(errs, errors.New("no source of API keys"))
+	}
+	if len(o.CursorKey) < minCursorKey {
+		errs = append(errs, fmt.Errorf("cursor key has %d bytes, needs %d", len(o.CursorKey), minCursorKey))
+	}
+	if o.AnonymousBodySize > o.MaxBodySize {
+		errs = append(errs, errors.New("body size without a key is larger than with one"))
+	}
+	return errors.Join(errs...)
+}
+
+// Server answers HTTP requests. It is safe for concurrent use.
+type Server struct {
+	options  Options
+	http     *fasthttp.Server
+	router   *router
+	once     *once
+	cursors  *wire.Cursors
+	stats    *stats
+	contexts sync.Pool // of *wire.Ctx
+	unread   sync.Map  // of *fasthttp.RequestHeader to unread, while a chunked body is being read
+}
+
+// New makes a server. It reports a fault in the options or the route tables.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("http server: %w", err)
+	}
+	s := &Server{options: o, once: newOnce(o.Answers), cursors: wire.NewCursors(o.CursorKey)}
+	s.contexts.New = func() any { return new(wire.Ctx) }
+	s.stats = newStats(s.connections)
+	var err error
+	if s.router, err = newRouter(o.Dialects, s.stats.route); err != nil {
+		return nil, fmt.Errorf("http server: %w", err)
+	}
+	s.http = &fasthttp.Server{
+		Handler:        s.serve,
+		ErrorHandler:   s.refuse,
+		HeaderReceived: s.headerReceived,
+
+		ReadTimeout:        o.ReadTimeout,
+		WriteTimeout:       o.WriteTimeout,
+		IdleTimeout:        o.IdleTimeout,
+		Concurrency:        o.MaxConnections,
+		ReadBufferSize:     maxHeaderSize,
+		MaxRequestBodySize: o.MaxBodySize,
+
+		CloseOnShutdown:              true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true, // it would parse, and spill to disk, before anyone asked for it
+		SecureErrorLogMessage:        true,
+		Logger:                       serverLog{o.Logger},
+	}
+	return s, nil
+}
+
+// Serve accepts connections until Shutdown or until the listener fails. It may
+// be called for several listeners.
+func (s *Server) Serve(ln net.Listener) error { return s.http.Serve(ln) }
+
+// Shutdown closes the listeners and idle connections and waits until requests
+// in progress are answered, or until ctx ends. A connection that has not sent
+// anything yet counts as in progress until its read timeout.
+func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+
+// Routes lists every operation of every dialect, in the order of their tables.
+func (s *Server) Routes() []*wire.Route {
+	var all []*wire.Route
+	for _, d := range s.options.Dialects {
+		for i := range d.Routes {
+			all = append(all, &d.Routes[i])
+		}
+	}
+	return all
+}
+
+func (s *Server) connections() float64 { return float64(s.http.GetOpenConnectionsCount()) }
+
+// serverLog takes what fasthttp has to say. All of it is about single
+// connections (resets, timeouts, malformed bytes): a caller's affair.
+type serverLog struct{ *slog.Logger }
+
+func (l serverLog) Printf(format string, args ...any) {
+	l.Debug("connection failed", "detail", fmt.Sprintf(format, args...))
+}

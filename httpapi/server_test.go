@@ -1,0 +1,383 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/goleak"
+
+	"github.com/hookwheel/hookwheel/httpapi/auth"
+	"github.com/hookwheel/hookwheel/httpapi/ops"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// fasthttp keeps one clock for all servers of a process, for ever.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		// The sweeper of its idle workers notices the end within ten seconds.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+	)
+}
+
+type keyMap map[[sha256.Size]byte]auth.Key
+
+func (m keyMap) KeyByHash(hash [sha256.Size]byte) (auth.Key, bool) {
+	k, ok := m[hash]
+	return k, ok
+}
+
+func testKeys() keyMap {
+	keys := keyMap{}
+	for text, k := range map[string]auth.Key{
+		"writer": {ID: "key_writer", Organization: "org_a", Scopes: auth.EventsWrite},
+		"reader": {ID: "key_reader", Organization: "org_a", Scopes: auth.EventsRead},
+		"root":   {ID: "key_root", Scopes: auth.Admin},
+	} {
+		k.Hash = auth.Hash(text)
+		keys[k.Hash] = k
+	}
+	return keys
+}
+
+// plain renders errors as "dialect status code", to see which dialect did.
+func plain(name string) wire.Renderer {
+	return func(c *wire.Ctx, e *wire.Error) {
+		c.SetContentType("text/plain")
+		fmt.Fprintf(c, "%s %d %s", name, e.Status, e.Code)
+	}
+}
+
+// testDialects echo, fail and panic on demand.
+func testDialects() []*wire.Dialect {
+	return []*wire.Dialect{
+		{Name: "echo", Prefixes: []string{"/echo"}, Render: plain("echo"), Routes: []wire.Route{
+			{Method: "POST", Pattern: "/echo", Scope: auth.EventsWrite, Handle: func(c *wire.Ctx) error {
+				return c.Raw(200, fmt.Appendf(nil, "%s %s %d", c.Organization, c.Principal.KeyID, len(c.PostBody())))
+			}},
+			{Method: "GET", Pattern: "/echo/{name}", Public: true, Handle: func(c *wire.Ctx) error {
+				return c.Raw(200, []byte(c.Param("name")+" from "+c.Source.String()))
+			}},
+			{Method: "GET", Pattern: "/echo/-/panic", Public: true, Handle: func(*wire.Ctx) error { panic("boom") }},
+			{Method: "GET", Pattern: "/echo/-/fail", Public: true, Handle: func(c *wire.Ctx) error {
+				c.WriteString("half an answer")
+				return errors.New("internal detail")
+			}},
+		}},
+		ops.Dialect(ops.Options{Build: ops.Build{Version: "v0", Go: "go"}}),
+	}
+}
+
+type harness struct {
+	*Server
+	addr string
+	logs *syncBuffer
+}
+
+// syncBuffer is a bytes.Buffer for several goroutines.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// start runs a server on a socket until the test ends.
+func start(t testing.TB, change func(*Options)) *harness {
+	t.Helper()
+	logs := &syncBuffer{}
+	o := Options{
+		Dialects: testDialects(), Keys: testKeys(), CursorKey: bytes.Repeat([]byte("k"), 32),
+		Logger:      slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		ReadTimeout: 5 * time.Second,
+	}
+	if change != nil {
+		change(&o)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln) }()
+	t.Cleanup(func() {
+		if err := s.Shutdown(t.Context()); err != nil && !errors.Is(err, t.Context().Err()) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return &harness{Server: s, addr: ln.Addr().String(), logs: logs}
+}
+
+// raw sends bytes as they are and returns every answer until the server closes
+// the connection. A connection that stays open fails the test.
+func (h *harness) raw(t testing.TB, request string) []*http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	method, _, _ := strings.Cut(request, " ")
+	return readAll(t, conn, method)
+}
+
+func readAll(t testing.TB, conn net.Conn, method string) []*http.Response {
+	t.Helper()
+	var all []*http.Response
+	r := bufio.NewReader(conn)
+	for {
+		if err := conn.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Peek(1); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("the server did not close the connection after %d answers", len(all))
+			}
+			return all
+		}
+		response, err := http.ReadResponse(r, &http.Request{Method: method})
+		if err != nil {
+			t.Fatalf("answer %d: %v", len(all), err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatalf("body of answer %d: %v", len(all), err)
+		}
+		response.Body = io.NopCloser(bytes.NewReader(body))
+		all = append(all, response)
+	}
+}
+
+func body(r *http.Response) string {
+	b, _ := io.ReadAll(r.Body)
+	return string(b)
+}
+
+// one sends one request whose connection closes and returns its only answer.
+func (h *harness) one(t testing.TB, method, target, headers, content string) *http.Response {
+	t.Helper()
+	all := h.raw(t, fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s", method, target, len(content), headers, content))
+	if len(all) != 1 {
+		t.Fatalf("%s %s: got %d answers, want 1", method, target, len(all))
+	}
+	return all[0]
+}
+
+func TestServe(t *testing.T) {
+	h := start(t, nil)
+	const writer, root = "Authorization: Bearer writer\r\n", "X-API-Key: root\r\n"
+	for _, test := range []struct {
+		method, target, headers, content string
+		status                           int
+		body                             string
+	}{
+		{"POST", "/echo", writer, "12345", 200, "org_a key_writer 5"},
+		{"POST", "/echo", root, "", 200, "default key_root 0"},
+		{"POST", "/echo", root + "Hookwheel-Organization: org_b\r\n", "", 200, "org_b key_root 0"},
+		{"POST", "/echo", writer + "Hookwheel-Organization: org_b\r\n", "", 403, "echo 403 forbidden"},
+		{"POST", "/echo", "Authorization: Bearer reader\r\n", "", 403, "echo 403 forbidden"},
+		{"POST", "/echo", "Authorization: Bearer nobody\r\n", "", 401, "echo 401 unauthenticated"},
+		{"POST", "/echo", "Authorization: Negotiate x\r\n", "", 401, "echo 401 unauthenticated"},
+		{"POST", "/echo", "", "", 401, "echo 401 unauthenticated"},
+		{"GET", "/echo/a%2Fb?secret=x", "", "", 200, "a/b from 127.0.0.1"},
+		{"HEAD", "/echo/a", "", "", 200, ""},
+		{"GET", "/echo/-/fail", "", "", 500, "echo 500 internal_error"},
+		{"GET", "/echo/-/panic", "", "", 500, "echo 500 internal_error"},
+		{"GET", "/echo/a/b", "", "", 404, "echo 404 not_found"},
+		{"PUT", "/echo", "", "", 405, "echo 405 method_not_allowed"},
+		{"GET", "/healthz", "", "", 200, `{"status":"ok"}`},
+		{"GET", "/version", "", "", 200, `{"version":"v0","go":"go"}`},
+		{"GET", "/readyz", "", "", 200, `{"status":"ready","checks":[]}`},
+	} {
+		response := h.one(t, test.method, test.target, test.headers, test.content)
+		if got := body(response); response.StatusCode != test.status || got != test.body {
+			t.Errorf("%s %s: got %d %q, want %d %q", test.method, test.target, response.StatusCode, got, test.status, test.body)
+		}
+	}
+}
+
+// Every answer, also to what is no request, carries an id to quote.
+func TestRequestIDs(t *testing.T) {
+	h := start(t, nil)
+	response := h.one(t, "GET", "/echo/a", "X-Request-Id: mine-1\r\n", "")
+	for _, name := range []string{"X-Request-Id", "Request-Id"} {
+		if got := response.Header.Get(name); got != "mine-1" {
+			t.Errorf("%s: got %q, want mine-1", name, got)
+		}
+	}
+	if got := h.raw(t, "nonsense\r\n\r\n")[0].Header.Get("X-Request-Id"); !strings.HasPrefix(got, "req_") {
+		t.Errorf("id of nonsense: got %q, want a new one", got)
+	}
+}
+
+// G11 and secrets: what fails inside is in the log and not in the answer; what
+// is secret is in neither.
+func TestLog(t *testing.T) {
+	h := start(t, nil)
+	h.one(t, "GET", "/echo/-/fail", "X-Request-Id: failing\r\n", "")
+	h.one(t, "GET", "/echo/-/panic", "X-Request-Id: panicking\r\n", "")
+	h.one(t, "POST", "/echo?secret=planted", "Authorization: Bearer writer\r\n", "planted")
+	h.one(t, "POST", "/echo", "Authorization: Bearer planted\r\n", "")
+	logs := h.logs.String()
+	for _, want := range []string{`"request_id":"failing"`, "internal detail", `"request_id":"panicking"`, "boom", "server_test.go", `"key_id":"key_writer"`} {
+		if !strings.Contains(logs, want) {
+			t.Errorf("log: got no %s", want)
+		}
+	}
+	if strings.Contains(logs, "planted") || strings.Contains(logs, "Bearer") {
+		t.Errorf("log: got a secret:\n%s", logs)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	h := start(t, nil)
+	for range 3 {
+		h.one(t, "GET", "/echo/a", "", "")
+	}
+	h.one(t, "GET", "/nowhere/"+strings.Repeat("x", 100), "", "")
+	h.one(t, "POST", "/echo", "", "")
+	var b bytes.Buffer
+	if err := ops.WriteMetrics(&b, h.Metrics()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`hookwheel_http_requests_total{method="GET",route="/echo/{name}",code="2xx"} 3`,
+		`hookwheel_http_requests_total{method="POST",route="/echo",code="4xx"} 1`,
+		`hookwheel_http_requests_total{method="",route="",code="4xx"} 1`,
+		`hookwheel_http_request_duration_seconds_count{method="GET",route="/echo/{name}"} 3`,
+		"# HELP hookwheel_http_connections ",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("metrics: got no %s in\n%s", want, b.String())
+		}
+	}
+	if got := ops.Undocumented(h.Metrics()); len(got) != 0 {
+		t.Errorf("families without help: %q", got)
+	}
+}
+
+func TestSource(t *testing.T) {
+	h := start(t, func(o *Options) {
+		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
+	})
+	for forwarded, want := range map[string]string{
+		"":                                "127.0.0.1",
+		"203.0.113.9":                     "203.0.113.9",
+		"198.51.100.1, 203.0.113.9":       "203.0.113.9", // what the caller itself claims does not count
+		"203.0.113.9, 10.1.2.3":           "203.0.113.9",
+		"::ffff:203.0.113.9":              "203.0.113.9",
+		"203.0.113.9, nonsense, 10.1.2.3": "10.1.2.3",
+	} {
+		if got := body(h.one(t, "GET", "/echo/a", "X-Forwarded-For: "+forwarded+"\r\n", "")); got != "a from "+want {
+			t.Errorf("forwarded for %q: got %q, want from %s", forwarded, got, want)
+		}
+	}
+	direct := start(t, nil)
+	if got := body(direct.one(t, "GET", "/echo/a", "X-Forwarded-For: 203.0.113.9\r\n", "")); got != "a from 127.0.0.1" {
+		t.Errorf("forwarded by a stranger: got %q, want from 127.0.0.1", got)
+	}
+}
+
+// Requests in progress are answered, idle connections closed, new ones refused.
+func TestShutdown(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	h := start(t, func(o *Options) {
+		o.Dialects = []*wire.Dialect{{Name: "slow", Render: plain("slow"), Routes: []wire.Route{
+			{Method: "GET", Pattern: "/slow", Public: true, Handle: func(c *wire.Ctx) error {
+				close(entered)
+				<-release
+				return c.Raw(200, []byte("done"))
+			}},
+		}}}
+	})
+	conn, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	<-entered
+
+	stopped := make(chan error, 1)
+	go func() { stopped <- h.Shutdown(t.Context()) }()
+	for begun := false; !begun; runtime.Gosched() {
+		late, err := net.Dial("tcp", h.addr)
+		if begun = err != nil; !begun {
+			late.Close()
+		}
+	}
+	select {
+	case err := <-stopped:
+		t.Errorf("Shutdown while a request is in progress: got %v, want it to wait", err)
+	default:
+	}
+	close(release)
+	answers := readAll(t, conn, "GET")
+	if len(answers) != 1 || body(answers[0]) != "done" || !answers[0].Close {
+		t.Errorf("request in progress: got %v, want one answer that closes", answers)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	if _, err := New(Options{}); err == nil || !strings.Contains(err.Error(), "API keys") || !strings.Contains(err.Error(), "cursor key") {
+		t.Errorf("New without anything: got %v, want both faults", err)
+	}
+	if _, err := New(Options{Keys: testKeys(), CursorKey: make([]byte, 16), MaxBodySize: 1}); err == nil {
+		t.Error("New with MaxBodySize below AnonymousBodySize: got no error")
+	}
+}
+
+func BenchmarkServe(b *testing.B) {
+	h := start(b, func(o *Options) { o.Logger = slog.New(slog.DiscardHandler) })
+	var rc fasthttp.RequestCtx
+	b.ReportAllocs()
+	for b.Loop() {
+		rc.Request.Reset()
+		rc.Response.Reset()
+		rc.Request.Header.SetMethod("POST")
+		rc.Request.SetRequestURI("/echo")
+		rc.Request.Header.Set("Authorization", "Bearer writer")
+		h.serve(&rc)
+		if rc.Response.StatusCode() != 200 {
+			b.Fatalf("got %d", rc.Response.StatusCode())
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-json"
+)
+
+const (
+	// MaxObjectSize bounds the JSON of a request that is not an event.
+	MaxObjectSize = 1 << 20
+
+	// MaxDepth bounds how deep JSON may be nested, in events too. Nobody needs
+	// it, and whoever receives an event may use a parser that recurses.
+	MaxDepth = 512
+)
+
+// Decode reads the body into a struct. It is strict, because what is misspelt
+// and ignored is found out in production: unknown fields, null where no null
+// can be, numbers with a fraction for integers and text behind the end are
+// refused, and names count with their case. All faults of fields are reported
+// at once, each with its place.
+//
+// A pointer field tells absent (nil) from given; a Patch field tells absent,
+// null and given apart. Strings and slices are copies.
+func (c *Ctx) Decode(into any) error {
+	body := c.PostBody()
+	if err := c.ExpectJSON(); err != nil {
+		return err
+	}
+	if len(body) > MaxObjectSize {
+		return TooLarge("the body", MaxObjectSize)
+	}
+	return DecodeJSON(body, into)
+}
+
+// DecodeOptional is Decode for requests whose body may be empty.
+func (c *Ctx) DecodeOptional(into any) error {
+	if len(bytes.TrimSpace(c.PostBody())) == 0 {
+		return nil
+	}
+	return c.Decode(into)
+}
+
+// ExpectJSON refuses a body that declares to be something else or to be
+// compressed. No declaration at all is taken as JSON.
+func (c *Ctx) ExpectJSON() error {
+	if encoding := c.Request.Header.ContentEncoding(); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
+		return MediaType("sent without compression")
+	}
+	kind := mediaType(c.Request.Header.ContentType())
+	if kind != "" && kind != "application/json" && !strings.HasSuffix(kind, "+json") {
+		return MediaType("of type application/json")
+	}
+	return nil
+}
+
+// mediaType cuts the parameters off a Content-Type.
+func mediaType(header []byte) string {
+	kind, _, _ := bytes.Cut(header, []byte(";"))
+	return strings.ToLower(string(bytes.TrimSpace(kind)))
+}
+
+// DecodeJSON is Decode for a text from elsewhere. into is a pointer to a
+// struct.
+func DecodeJSON(text []byte, into any) error {
+	if err := CheckJSON(text); err != nil {
+		return err
+	}
+	var d decoder
+	d.value(text, reflect.ValueOf(into).Elem(), "")
+	if len(d.faults) > 0 {
+		return Invalid(d.faults...)
+	}
+	return nil
+}
+
+// CheckJSON refuses what is not one JSON value of UTF-8 text and of sane depth.
+func CheckJSON(text []byte) error {
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		return BadRequest(CodeMalformed, "the body is empty; expected JSON")
+	case !utf8.Valid(text):
+		return BadRequest(CodeMalformed, "the body is not UTF-8")
+	case TooDeep(text):
+		return BadRequest(CodeMalformed, "the JSON is nested deeper than %d levels", MaxDepth)
+	case !json.Valid(text):
+		return BadRequest(CodeMalformed, "the body is not one valid JSON value")
+	}
+	return nil
+}
+
+// TooDeep reports whether JSON is nested deeper than MaxDepth. The answer for
+// what is not JSON means nothing.
+func TooDeep(text []byte) bool {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = endOfString(text, i)
+		case '[', '{':
+			if depth++; depth > MaxDepth {
+				return true
+			}
+		case ']', '}':
+			depth--
+		}
+	}
+	return false
+}
+
+// endOfString returns the place of the quote that closes the one at i.
+func endOfString(text []byte, i int) int {
+	for i++; i < len(text) && text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
+
+// Patch is a field of a merge patch (RFC 7396): absent, null, or a value.
+type Patch[T any] struct {
+	Given bool
+	Null  bool
+	Value T
+}
+
+func (p *Patch[T]) patch() (given, null *bool, value any) { return &p.Given, &p.Null, &p.Value }
+
+type patcher interface {
+	patch() (given, null *bool, value any)
+}
+
+// decoder walks a JSON text and a Go value side by side. It knows structs,
+// pointers, slices, maps with string keys, scalars, types with their own
+// UnmarshalJSON, and raw JSON ([]byte named RawMessage), which is all that
+// requests are made of.
+type decoder struct{ faults []Field }
+
+// maxFaults bounds the answer to a request that is wrong from end to end.
+const maxFaults = 20
+
+func (d *decoder) fault(pointer, format string, args ...any) {
+	if len(d.faults) < maxFaults {
+		d.faults = append(d.faults, Field{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (d *decoder) value(text []byte, v reflect.Value, pointer string) {
+	isNull := string(bytes.TrimSpace(text)) == "null"
+	switch own := v.Addr().Interface().(type) {
+	case patcher:
+		given, null, value := own.patch()
+		*given, *null = true, isNull
+		if !isNull {
+			d.value(text, reflect.ValueOf(value).Elem(), pointer)
+		}
+		return
+	case json.Unmarshaler:
+		if err := own.UnmarshalJSON(text); err != nil {
+			d.fault(pointer, "%v", err)
+		}
+		return
+	}
+	switch {
+	case v.Kind() == reflect.Pointer:
+		if !isNull {
+			v.Set(reflect.New(v.Type().Elem()))
+			d.value(text, v.Elem(), pointer)
+		}
+	case isNull:
+		d.fault(pointer, "must not be null")
+	case v.Kind() == reflect.Struct:
+		d.structure(text, v, pointer)
+	case v.Kind() == reflect.Map:
+		d.dictionary(text, v, pointer)
+	case v.Kind() == reflect.Slice:
+		d.list(text, v, pointer)
+	default:
+		if err := json.Unmarshal(text, v.Addr().Interface()); err != nil {
+			d.fault(pointer, "must be %s", kindName(v.Kind()))
+		}
+	}
+}
+
+func (d *decoder) structure(text []byte, v reflect.Value, pointer string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil {
+		d.fault(pointer, "must be an object")
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		at := pointer + "/" + escapePointer(name)
+		if i := fieldNamed(v.Type(), name); i >= 0 {
+			d.value(members[name], v.Field(i), at)
+		} else {
+			d.fault(at, "unknown field")
+		}
+	}
+}
+
+func (d *decoder) dictionary(text []byte, v reflect.Value, pointer string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil {
+		d.fault(pointer, "must be an object")
+		return
+	}
+	v.Set(reflect.MakeMapWithSize(v.Type(), len(members)))
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		member := reflect.New(v.Type().Elem()).Elem()
+		d.value(members[name], member, pointer+"/"+escapePointer(name))
+		v.SetMapIndex(reflect.ValueOf(name), member)
+	}
+}
+
+func (d *decoder) list(text []byte, v reflect.Value, pointer string) {
+	var items []json.RawMessage
+	if json.Unmarshal(text, &items) != nil {
+		d.fault(pointer, "must be an array")
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
+	for i, item := range items {
+		d.value(item, v.Index(i), fmt.Sprintf("%s/%d", pointer, i))
+	}
+}
+
+func fieldNamed(t reflect.Type, name string) int {
+	for i := range t.NumField() {
+		tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if tag == name && tag != "-" {
+			return i
+		}
+	}
+	return -1
+}
+
+func kindName(k reflect.Kind) string {
+	switch {
+	case k == reflect.String:
+		return "a string"
+	case k == reflect.Bool:
+		return "true or false"
+	case k == reflect.Float32 || k == reflect.Float64:
+		return "a number"
+	}
+	return "an integer"
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
+// escapePointer writes a name as RFC 6901 wants it, cut if it is very long: it
+// is the caller's own text that goes back to the caller.
+func escapePointer(name string) string {
+	const longest = 64
+	if len(name) > longest {
+		name = strings.ToValidUTF8(name[:longest], "") + "…"
+	}
+	return pointerEscapes.Replace(name)
+}

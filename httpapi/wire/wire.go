@@ -1,0 +1,76 @@
+// Package wire is what all dialects of the HTTP API share: how a request is
+// read, how an answer and an error are written, and how routes are declared.
+//
+// A dialect is a table of routes, a prefix, and one function that renders
+// errors in its shape. Its handlers return errors and never write them, so that
+// a fault reads the same whether a handler, the router or the HTTP parser found
+// it.
+//
+//	Route{Method, Pattern, Scope, Handle} ─▶ Handle(*Ctx) error
+//	                                              │
+//	      Dialect.Render(*Ctx, *Error) ◀── From(err), in one place: package httpapi
+//
+// Bytes that a Ctx hands out (bodies, headers, query values) are the server's
+// and are valid only until the handler returns. What a handler keeps, it copies.
+package wire
+
+import (
+	"strings"
+
+	"github.com/hookwheel/hookwheel/httpapi/auth"
+)
+
+// Handler answers one request. What it returns is rendered by the dialect of
+// its route; after an error nothing that it wrote before is sent.
+type Handler func(*Ctx) error
+
+// Route is one operation of the API.
+type Route struct {
+	Method  string     // GET also answers HEAD
+	Pattern string     // "/v1/endpoints/{id}": literal segments and whole-segment parameters
+	Scope   auth.Scope // what the key must hold; see Public
+	Handle  Handler
+
+	// Public is for operations that need no API key: probes, token endpoints,
+	// and those that prove their caller in another way. Principal and
+	// Organization of the Ctx are then empty.
+	Public bool
+
+	// Once makes a POST or DELETE honour the Idempotency-Key header: a
+	// repetition gets the first answer again instead of being executed again.
+	Once bool
+}
+
+// Dialect is one style of the API.
+type Dialect struct {
+	Name string
+
+	// Prefixes are the paths the dialect owns, "/v1/endpoints" also owning
+	// everything below. Whatever goes wrong there is rendered by Render, also
+	// when no route was found or the request could not even be parsed. The
+	// longest prefix wins.
+	Prefixes []string
+	Routes   []Route
+	Render   Renderer
+
+	// Slash lets every route also end in a slash.
+	Slash bool
+}
+
+// Renderer writes an error into the response. Status and headers are set
+// already; what remains is the body and its content type.
+type Renderer func(*Ctx, *Error)
+
+// Owns returns the length of the longest prefix of the dialect that covers the
+// path, -1 if none does.
+func (d *Dialect) Owns(path string) int {
+	longest := -1
+	for _, prefix := range d.Prefixes {
+		prefix = strings.TrimSuffix(prefix, "/")
+		if len(prefix) > longest && strings.HasPrefix(path, prefix) &&
+			(len(path) == len(prefix) || path[len(prefix)] == '/') {
+			longest = len(prefix)
+		}
+	}
+	return longest
+}
