@@ -1,0 +1,114 @@
+package command
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// keysPath is where the keys of the organization live that the flags name.
+func (o *connection) keysPath() string {
+	organization := o.organization
+	if organization == "" {
+		organization = "default"
+	}
+	return organizations + "/" + url.PathEscape(organization) + "/api-keys"
+}
+
+func keyCommand() *cli.Command {
+	return &cli.Command{
+		Name: "key", Category: groupManage,
+		Usage: "create and revoke API keys of an organization",
+		Subcommands: []*cli.Command{
+			keyCreate(),
+			keyList(),
+			keyRevoke(),
+		},
+	}
+}
+
+func keyCreate() *cli.Command {
+	var (
+		o       connection
+		scopes  []string
+		expires time.Duration
+	)
+	f := flagsOf("key create").in("Key")
+	f.words(&scopes, "scopes", "what it may do, `SCOPES` out of events:write, events:read, endpoints:read, endpoints:write, secrets:read, deliveries:read, deliveries:write, admin")
+	f.duration(&expires, "expires", "valid for `TIME`", 0, time.Minute, 3650*day, "until it is revoked")
+	return &cli.Command{
+		Name: "create", Usage: "make a key and show it, once", ArgsUsage: "NAME",
+		Flags: o.flags(f),
+		Action: func(c *cli.Context) error {
+			if len(scopes) == 0 {
+				return usageError("--scopes is needed: say what the key may do, such as events:write")
+			}
+			api, err := o.client()
+			if err != nil {
+				return err
+			}
+			body := map[string]any{"name": c.Args().First(), "scopes": scopes}
+			if expires > 0 {
+				body["expires_at"] = wireTime(time.Now().Add(expires))
+			}
+			answer, err := api.object(c, http.MethodPost, o.keysPath(), body)
+			if err != nil {
+				return err
+			}
+			if !o.json {
+				fmt.Fprintln(c.App.ErrWriter, "Keep the key: it is not shown again.")
+			}
+			return o.printDone(c, answer, "%s", answer.text("plaintext_api_key"))
+		},
+	}
+}
+
+func keyList() *cli.Command {
+	var o connection
+	return &cli.Command{
+		Name: "list", Usage: "show keys, never in full",
+		Flags: o.flags(flagsOf("key list")),
+		Action: func(c *cli.Context) error {
+			api, err := o.client()
+			if err != nil {
+				return err
+			}
+			answer, err := api.object(c, http.MethodGet, o.keysPath(), nil)
+			if err != nil {
+				return err
+			}
+			rows, err := answer.objects("api_keys")
+			if err != nil {
+				return err
+			}
+			return o.printRows(c.App.Writer, columns("id", "name", "prefix=key_prefix", "scopes", "active=is_active", "created=created_at", "expires=expires_at", "last used=last_used_at"), rows)
+		},
+	}
+}
+
+func keyRevoke() *cli.Command {
+	var o connection
+	return &cli.Command{
+		Name: "revoke", Usage: "make keys invalid at once", ArgsUsage: "ID...",
+		Flags: o.flags(flagsOf("key revoke")),
+		Action: func(c *cli.Context) error {
+			api, err := o.client()
+			if err != nil {
+				return err
+			}
+			for _, id := range c.Args().Slice() {
+				answer, err := api.object(c, http.MethodDelete, o.keysPath()+"/"+url.PathEscape(id), nil)
+				if err != nil {
+					return fmt.Errorf("%s: %w", id, err)
+				}
+				if err := o.printDone(c, answer, "revoked %s", id); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
