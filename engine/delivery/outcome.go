@@ -91,7 +91,8 @@ func (o *Outcome) Append(dst []byte) []byte {
 	return o.Attempt.Append(dst)
 }
 
-// Decode is the inverse of Append. It copies what it keeps.
+// Decode is the inverse of Append. It copies what it keeps; after an error o is
+// undefined.
 func (o *Outcome) Decode(data []byte) error {
 	r := codec.NewReader(data)
 	if r.Byte() != codecVersion {

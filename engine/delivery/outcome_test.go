@@ -79,6 +79,11 @@ func TestDecodeDamaged(t *testing.T) {
 			t.Errorf("row with byte %d set to %d: got no error, want one", i, b)
 		}
 	}
+	unknownFlag := someOutcome.Append(nil)
+	unknownFlag[2] |= 0x80
+	if err := new(Outcome).Decode(unknownFlag); err == nil {
+		t.Errorf("outcome with an unknown flag: got no error, want one")
+	}
 }
 
 // FuzzDecode: no bytes make a decoder panic, and what one accepts means the

@@ -8,6 +8,9 @@
 // nothing newer, decides about that event. So a new endpoint gets nothing
 // older, an edited filter does not change the past, and what was posted while
 // an endpoint was disabled is never owed.
+//
+//	Owes     one endpoint, any position: the definition
+//	Matcher  all endpoints, new events: the same answer, by a few map lookups
 package endpoint
 
 import (
@@ -68,7 +71,7 @@ type Endpoint struct {
 type Span struct {
 	From       uint64   `json:"from"`        // the first log position it covers
 	EventTypes []string `json:"event_types"` // patterns: exact, "prefix.*" or "*"; empty = all
-	EventsFrom []string `json:"events_from"` // see Accounts; empty = the organization's own
+	EventsFrom []string `json:"events_from"` // FromSelf and so on; empty = the organization's own
 	Enabled    bool     `json:"enabled"`
 }
 

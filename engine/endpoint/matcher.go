@@ -19,7 +19,7 @@ import (
 // The answer is what Owes says about each endpoint at a position after its
 // latest change; events from before it are not for the Matcher.
 //
-// The zero value is empty and ready. It costs about 100 bytes for each pattern
+// The zero value is empty and ready. It costs 100 to 200 bytes for each pattern
 // and is not safe for concurrent use: the goroutine that applies the log owns
 // it.
 type Matcher struct {

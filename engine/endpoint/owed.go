@@ -30,8 +30,8 @@ func (r Reason) String() string {
 	return "unknown"
 }
 
-// Owes says whether the endpoint is owed the event at a position of the log,
-// and names the first condition that fails, in the order of the constants.
+// Owes says whether the endpoint is owed the event of its organization that
+// lies at a position of the log, and names the first condition that fails, in the order of the constants.
 //
 // It is the only definition of this in the program. What is delivered live,
 // read back from disk, counted, listed, explained and replayed asks here, or

@@ -98,8 +98,10 @@ func TestOwesIsFixedByPosition(t *testing.T) {
 			}
 		}
 	}
-	if got, want := len(e.PruneSpans(45).Spans), 2; got != want {
-		t.Errorf("spans after dropping those before 45: got %d, want %d", got, want)
+	for before, want := range map[uint64]int{19: 5, 20: 4, 45: 2, 50: 1, 99: 1} {
+		if got := len(e.PruneSpans(before).Spans); got != want {
+			t.Errorf("spans after dropping those before %d: got %d, want %d", before, got, want)
+		}
 	}
 	if got := e.PruneSpans(19); got != e {
 		t.Errorf("nothing to drop: got a copy, want the endpoint itself")
@@ -111,6 +113,15 @@ func TestWithSpan(t *testing.T) {
 	same := e.WithSpan(2, []string{"a"}, []string{}, true)
 	if got, want := len(same.Spans), 1; got != want || same == e {
 		t.Errorf("unchanged rules: got %d spans, same endpoint %t, want %d in a copy", got, same == e, want)
+	}
+	for name, changed := range map[string]*Endpoint{
+		"types":    e.WithSpan(2, []string{"b"}, nil, true),
+		"accounts": e.WithSpan(2, []string{"a"}, []string{FromAccounts}, true),
+		"enabled":  e.WithSpan(2, []string{"a"}, nil, false),
+	} {
+		if got, want := len(changed.Spans), 2; got != want {
+			t.Errorf("other %s: got %d spans, want %d", name, got, want)
+		}
 	}
 	if got, want := len(e.WithSpan(1, []string{"b"}, nil, true).Spans), 1; got != want {
 		t.Errorf("two changes at one position: got %d spans, want %d", got, want)

@@ -34,7 +34,6 @@ const (
 	hasPreviousAttributes
 	hasMetadata
 	hasIdempotency
-	allFields = hasIdempotency<<1 - 1
 )
 
 // ErrDamaged says that bytes are no event of a version that this build knows.
@@ -72,7 +71,8 @@ func (e *Event) Append(dst []byte) []byte {
 }
 
 // Decode is the inverse of Append. Strings and slices of e alias data, which
-// must not change as long as e is used. ID and ReceivedAt are left alone.
+// must not change as long as e is used. ID and ReceivedAt are left alone. After
+// an error the rest of e is undefined.
 func (e *Event) Decode(data []byte) error {
 	r := codec.NewReader(data)
 	if r.Byte() != codecVersion {
@@ -81,9 +81,6 @@ func (e *Event) Decode(data []byte) error {
 	id, at := e.ID, e.ReceivedAt
 	*e = Event{ID: id, ReceivedAt: at, Source: Source(r.Byte())}
 	fields := r.Uvarint()
-	if fields&^allFields != 0 {
-		return ErrDamaged
-	}
 	e.Livemode = fields&hasLivemode != 0
 	e.Organization = r.SharedText()
 	e.Type = r.SharedText()
@@ -108,7 +105,7 @@ func (e *Event) Decode(data []byte) error {
 		copy(e.Idempotency.Fingerprint[:], r.Take(len(e.Idempotency.Fingerprint)))
 		e.Idempotency.Expires = r.Int64()
 	}
-	if !r.OK() || e.fields() != fields {
+	if !r.OK() || e.fields() != fields { // also a field that this build does not know
 		return ErrDamaged
 	}
 	e.Data = r.Rest()

@@ -76,6 +76,19 @@ func TestDecodeDamaged(t *testing.T) {
 			t.Errorf("cut to %d of %d bytes: got no error, want one", n, len(data))
 		}
 	}
+	const shortest = "\x01\x01\x00\x01o\x01t" // version, source, fields, organization, type
+	for name, test := range map[string]struct {
+		data string
+		ok   bool
+	}{
+		"only what is required":      {shortest, true},
+		"a field this build lacks":   {"\x01\x01\x80\x80\x01\x01o\x01t", false},
+		"a field announced, not set": {"\x01\x01\x02\x01o\x01t\x00", false},
+	} {
+		if err := new(Event).Decode([]byte(test.data)); (err == nil) != test.ok {
+			t.Errorf("%s: got %v, want accepted %t", name, err, test.ok)
+		}
+	}
 	newer := append([]byte{codecVersion + 1}, data[1:]...)
 	if err := new(Event).Decode(newer); err != ErrDamaged {
 		t.Errorf("a newer version: got %v, want %v", err, ErrDamaged)

@@ -59,6 +59,7 @@ func TestRenderingOf(t *testing.T) {
 		contentType string
 	}{
 		{Envelope, "invoice.paid", Envelope, "application/json"},
+		{Envelope, "v2.core.event_destination.ping", Envelope, "application/json"},
 		{"", "invoice.paid", Envelope, "application/json"},
 		{Raw, "invoice.paid", Raw, "application/json"},
 		{Raw, "v2.core.event_destination.ping", Raw, "application/json"},
