@@ -45,8 +45,7 @@ func (m *Matcher) Replace(e *Endpoint) {
 		m.lists = make(map[topic][]*Endpoint)
 		m.enabled = make(map[Key]*Endpoint)
 	}
-	old := m.enabled[e.Key]
-	if old != nil && !sameTopics(old, e) {
+	if old := m.enabled[e.Key]; old != nil && !sameTopics(old, e) {
 		m.Remove(e.Key)
 	}
 	m.enabled[e.Key] = e
@@ -82,7 +81,7 @@ func (m *Matcher) Remove(key Key) {
 }
 
 // Match appends to dst the endpoints that are owed a new event, each once, in
-// order of Key.
+// order of Key. It allocates nothing if dst has room.
 func (m *Matcher) Match(ev *event.Event, dst []*Endpoint) []*Endpoint {
 	if ev.Target != 0 {
 		if e := m.enabled[Key(ev.Target)]; e != nil && e.Organization == ev.Organization {
@@ -113,9 +112,6 @@ func (m *Matcher) Match(ev *event.Event, dst []*Endpoint) []*Endpoint {
 	slices.SortFunc(dst[start:], byKey)
 	return dst[:start+len(slices.Compact(dst[start:]))]
 }
-
-// Len is the number of enabled endpoints.
-func (m *Matcher) Len() int { return len(m.enabled) }
 
 func byKey(a, b *Endpoint) int { return cmp.Compare(a.Key, b.Key) }
 
