@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/hookwheel/hookwheel/wal/kv"
@@ -15,7 +17,7 @@ func open(t testing.TB, o Options) *Store {
 	if o.Dir == "" {
 		o.Dir = "/data"
 	}
-	if o.FS == (kv.FS{}) {
+	if o.FS == (kv.FS{}) && !strings.HasPrefix(o.Dir, os.TempDir()) {
 		o.FS = kv.MemFS()
 	}
 	s, err := Open(o)
