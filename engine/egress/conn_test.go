@@ -128,6 +128,28 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
+// TestAnnouncedClose: a connection that the receiver is about to close is not used again, in whatever words it says so.
+func TestAnnouncedClose(t *testing.T) {
+	for _, header := range []string{"Connection: close", "Connection: Close", "connection: keep-alive, close", "Connection: x ,CLOSE"} {
+		var conns atomic.Int32
+		url := receive(t, func(c net.Conn) {
+			conns.Add(1)
+			readRequest(bufio.NewReader(c))
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n"+header+"\r\nContent-Length: 0\r\n\r\n")
+			wait(c)
+		})
+		c := newClient(t, Options{Policy: openPolicy})
+		for range 2 {
+			if res := send(c, url, "x", 3*time.Second); res.Class != Success {
+				t.Errorf("%s: got %v (%v), want %v", header, res.Class, res.Err, Success)
+			}
+		}
+		if got := conns.Load(); got != 2 {
+			t.Errorf("%s: got %d connections, want 2", header, got)
+		}
+	}
+}
+
 // cutter collects what TLS writes while it is told to.
 type cutter struct {
 	net.Conn

@@ -3,6 +3,7 @@ package egress
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -42,8 +43,8 @@ func newDialer(policy *Policy, names *lookups, p *proxy, config *tls.Config) *di
 	return d
 }
 
-// connect returns a TCP connection to o, through the proxy if there is one. The error is a *failure.
-func (d *dialer) connect(ctx context.Context, o origin) (*net.TCPConn, error) {
+// connect returns a TCP connection to o, through the proxy if there is one.
+func (d *dialer) connect(ctx context.Context, o origin) (*net.TCPConn, *failure) {
 	if o.scheme == "http" && !d.policy.AllowHTTP {
 		return nil, failBlocked
 	}
@@ -69,12 +70,12 @@ func (d *dialer) connect(ctx context.Context, o origin) (*net.TCPConn, error) {
 }
 
 // connectAny tries the addresses in turn, each with its share of the time that is left.
-func (d *dialer) connectAny(ctx context.Context, addrs []netip.Addr, port uint16) (*net.TCPConn, error) {
+func (d *dialer) connectAny(ctx context.Context, addrs []netip.Addr, port uint16) (*net.TCPConn, *failure) {
 	if len(addrs) == 0 {
 		return nil, failNoAddress
 	}
 	addrs = addrs[:min(len(addrs), maxDials)]
-	var first error
+	var first *failure
 	for i, a := range addrs {
 		share := ctx
 		if deadline, ok := ctx.Deadline(); ok && i < len(addrs)-1 {
@@ -87,10 +88,15 @@ func (d *dialer) connectAny(ctx context.Context, addrs []netip.Addr, port uint16
 		if err == nil {
 			return c.(*net.TCPConn), nil
 		}
-		if f := failureOfConnect(err); f.class == Local || ctx.Err() != nil {
-			return nil, f
-		} else if first == nil {
+		f := failureOfConnect(err)
+		if a.Is6() && errors.Is(err, syscall.EADDRNOTAVAIL) {
+			f = failConnect // this machine has no IPv6, which is not a shortage that passes
+		}
+		if first == nil {
 			first = f
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return nil, first

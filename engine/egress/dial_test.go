@@ -50,9 +50,9 @@ func TestSendBlocked(t *testing.T) {
 func TestControl(t *testing.T) {
 	var p Policy
 	d := newDialer(&p, nil, nil, nil)
-	_, err := d.connectAny(t.Context(), []netip.Addr{netip.MustParseAddr("127.0.0.1")}, 443)
-	if err != failBlocked {
-		t.Errorf("got %v, want %v", err, failBlocked)
+	_, f := d.connectAny(t.Context(), []netip.Addr{netip.MustParseAddr("127.0.0.1")}, 443)
+	if f != failBlocked {
+		t.Errorf("got %v, want %v", f, failBlocked)
 	}
 }
 

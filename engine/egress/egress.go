@@ -52,8 +52,8 @@ type Options struct {
 	// MaxConnsPerOrigin bounds connections to one scheme, host and port. Default 512.
 	MaxConnsPerOrigin int
 
-	// IdleTimeout is how long an unused connection is kept. Default 8 s: below what receivers commonly allow, so that
-	// it is seldom they who close first.
+	// IdleTimeout is how long an unused connection is kept. Default 4 s: shorter than receivers commonly wait (Node.js
+	// 5 s), so that it is seldom they who close first.
 	IdleTimeout time.Duration
 }
 
@@ -68,7 +68,7 @@ func (o Options) withDefaults() Options {
 		o.MaxConnsPerOrigin = 512
 	}
 	if o.IdleTimeout == 0 {
-		o.IdleTimeout = 8 * time.Second
+		o.IdleTimeout = 4 * time.Second
 	}
 	return o
 }
@@ -200,10 +200,10 @@ func (c *Client) try(x *exchange, o origin, req *Request, res *Response) (again 
 func (c *Client) open(o origin, deadline time.Time) (*conn, *failure) {
 	ctx, cancel := context.WithDeadline(c.ctx, deadline)
 	defer cancel()
-	socket, err := c.dialer.connect(ctx, o)
-	if err != nil {
+	socket, f := c.dialer.connect(ctx, o)
+	if f != nil {
 		c.pool.leave(o.url)
-		return nil, err.(*failure)
+		return nil, f
 	}
 	cn, err := newConn(o, socket)
 	if err != nil {

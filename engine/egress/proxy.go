@@ -33,9 +33,9 @@ func parseProxy(raw string) (*proxy, error) {
 	return p, nil
 }
 
-// tunnel returns a connection on which whatever is written goes to o. The error is a *failure: what keeps us from
-// reaching the proxy is our own trouble, what the proxy says about o is o's.
-func (p *proxy) tunnel(ctx context.Context, network *net.Dialer, o origin) (_ *net.TCPConn, err error) {
+// tunnel returns a connection on which whatever is written goes to o. What keeps us from reaching the proxy is our own
+// trouble, what the proxy says about o is o's.
+func (p *proxy) tunnel(ctx context.Context, network *net.Dialer, o origin) (_ *net.TCPConn, f *failure) {
 	c, err := network.DialContext(ctx, "tcp", p.address)
 	if err != nil {
 		if f := failureOfConnect(err); f.class == Timeout || f.class == Local {
@@ -44,7 +44,7 @@ func (p *proxy) tunnel(ctx context.Context, network *net.Dialer, o origin) (_ *n
 		return nil, failProxy
 	}
 	defer func() {
-		if err != nil {
+		if f != nil {
 			_ = c.Close()
 		}
 	}()

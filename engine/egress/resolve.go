@@ -59,6 +59,10 @@ func newLookups(ctx context.Context, r Resolver) *lookups {
 // LookupNetIP answers from memory or asks. The caller must not change the addresses.
 func (l *lookups) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	l.mu.Lock()
+	if err := l.ctx.Err(); err != nil {
+		l.mu.Unlock()
+		return nil, err
+	}
 	a := l.mu.hosts[host]
 	if a == nil || a.expired(time.Now()) {
 		l.forget()
@@ -112,5 +116,10 @@ func (l *lookups) forget() {
 
 func (a *answer) expired(now time.Time) bool { return !a.expires.IsZero() && now.After(a.expires) }
 
-// wait returns when no question is under way; the context has been canceled before.
-func (l *lookups) wait() { l.running.Wait() }
+// wait returns when no question is under way. The context has been canceled before, so none is asked any more.
+func (l *lookups) wait() {
+	l.mu.Lock() // whoever has not seen the cancellation has counted its question before this
+	clear(l.mu.hosts)
+	l.mu.Unlock()
+	l.running.Wait()
+}

@@ -180,6 +180,8 @@ func TestSendHostileReceivers(t *testing.T) {
 		{"accepts with an endless body", flood("HTTP/1.1 200 OK\r\n\r\n", "aaaaaaaaaaaaaaaa"), long, Success, 200, 3 * bodyWait},
 		{"accepts with 10 GB", flood("HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n", "aaaaaaaaaaaaaaaa"), long, Success, 200, 3 * bodyWait},
 		{"accepts with a broken chunk", writeAndHold("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), long, Success, 200, 3 * bodyWait},
+		{"accepts with endless trailers", flood("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-Flood: a\r\n"), long, Success, 200, 3 * bodyWait},
+		{"accepts with an endless chunk extension", flood("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", "aaaaaaaa"), long, Success, 200, 3 * bodyWait},
 		{"fails, then drips", drip("HTTP/1.1 500 No\r\nContent-Length: 100000\r\n\r\n", "a"), long, ServerError, 500, 3 * bodyWait},
 		{"redirects to the metadata address", respond("HTTP/1.1 307 Go\r\nLocation: http://169.254.169.254/latest\r\nContent-Length: 0\r\n\r\n"), long, Redirect, 307, long},
 		{"asks for patience", respond("HTTP/1.1 429 Slow\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n"), long, ClientError, 429, long},
@@ -315,6 +317,7 @@ func TestSendSnippet(t *testing.T) {
 		{"text", "HTTP/1.1 500 X\r\nContent-Length: 8\r\n\r\nno\tdisk\n", "no\tdisk\n"},
 		{"chunks", "HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", "abcde"},
 		{"compressed", "HTTP/1.1 500 X\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", ""},
+		{"lines", "HTTP/1.1 500 X\r\nContent-Length: 6\r\n\r\na\r\nb\r\n", "a\nb\n"},
 		{"terminal tricks", "HTTP/1.1 500 X\r\nContent-Length: 12\r\n\r\na\x1b[31mb\x00\x00\xff\u202e", "a\ufffd[31mb\ufffd"},
 		{"long", fmt.Sprintf("HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n%s", len(long), long), long[:maxSnippet]},
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // appendSafe appends what of raw can be shown to people anywhere, at most limit bytes of it: valid UTF-8 without
-// control characters (newline and tab stay) and without the invisible ones that reorder text or hide in it. What is
+// control characters (newline and tab stay, carriage returns vanish) and without the invisible ones that reorder text or hide in it. What is
 // left out becomes U+FFFD, one for a run.
 func appendSafe(dst, raw []byte, limit int) []byte {
 	start, gap := len(dst), false
@@ -16,6 +16,9 @@ func appendSafe(dst, raw []byte, limit int) []byte {
 			break // cut off in the middle of a rune
 		}
 		raw = raw[n:]
+		if r == '\r' {
+			continue
+		}
 		bad := r == utf8.RuneError || r != '\n' && r != '\t' && !unicode.IsPrint(r) && !unicode.Is(unicode.Zs, r)
 		if bad && gap {
 			continue
