@@ -92,7 +92,7 @@ type Report struct {
 	End      int64           `json:"end_ns"`
 	Latency  measure.Latency `json:"latency"` // of posts, of every status
 	Sample   []string        `json:"sample"`  // the last event id that each connection got
-	Usage    measure.Usage   `json:"usage"`   // of the generator, filled in by Child
+	Usage    measure.Usage   `json:"usage"`   // of this process, from Start to End
 }
 
 // Elapsed is how long the run took.
@@ -112,6 +112,10 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	run := &run{Config: config, client: newClient(config), failures: make(map[int]int64)}
 	defer run.client.CloseIdleConnections()
 	pool := payload.NewPool(config.Seed)
+	before, err := measure.ProcessUsage(os.Getpid())
+	if err != nil {
+		return Report{}, fmt.Errorf("start load: %w", err)
+	}
 	start := time.Now()
 	run.pace = newPace(config, start)
 	var workers sync.WaitGroup
@@ -126,7 +130,12 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Report{}, fmt.Errorf("post events: %w", err)
 	}
-	return run.report(start, time.Now())
+	end := time.Now()
+	after, err := measure.ProcessUsage(os.Getpid())
+	if err != nil {
+		return Report{}, fmt.Errorf("end load: %w", err)
+	}
+	return run.report(start, end, after.Since(before)), nil
 }
 
 // run is one run under way, shared by its connections.
@@ -202,11 +211,7 @@ func (r *run) add(posts, events int64, failures map[int]int64, ids []byte) {
 	r.ids = append(r.ids, ids)
 }
 
-func (r *run) report(start, end time.Time) (Report, error) {
-	usage, err := measure.ProcessUsage(os.Getpid())
-	if err != nil {
-		return Report{}, err
-	}
+func (r *run) report(start, end time.Time, usage measure.Usage) Report {
 	var distinct measure.IDs
 	var sample []string
 	for _, ids := range r.ids {
@@ -229,5 +234,5 @@ func (r *run) report(start, end time.Time) (Report, error) {
 		Latency:  r.latency.Latency(),
 		Sample:   sample,
 		Usage:    usage,
-	}, nil
+	}
 }

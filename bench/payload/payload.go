@@ -3,7 +3,7 @@
 //
 //	{"sent_at":1700000000000000000,"text":"<base64 of random bytes>"}
 //
-// The texts are pieces, at random places, of 16 MiB of base64 made from a seed:
+// The texts are pieces, at random places, of 4 MiB of base64 made from a seed:
 // too much for any compressor to see a piece twice, and cheap enough that the
 // generator's work does not show in a figure.
 package payload
@@ -21,7 +21,7 @@ const (
 	text     = `,"text":"`
 	overhead = len(`{`) + len(sentAt) + 19 + len(text) + len(`"}`) // a Unix time in nanoseconds has 19 digits until the year 2286
 
-	poolSize = 16 << 20
+	poolSize = 4 << 20
 
 	// MinSize and MaxSize bound the number of bytes of a payload.
 	MinSize = overhead + 1
