@@ -52,7 +52,7 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) int {
 	if n := h.ContentLength(); n >= 0 && n <= s.options.AnonymousBodySize {
 		return s.options.AnonymousBodySize // the usual case, decided without looking at the key
 	}
-	if _, err := s.authenticate(h, ""); err != nil {
+	if _, err := s.authenticate(h); err != nil {
 		return s.options.AnonymousBodySize
 	}
 	return s.options.MaxBodySize
@@ -143,11 +143,13 @@ func (s *Server) admit(c *wire.Ctx) error {
 	if c.Route.Public {
 		return nil
 	}
-	p, err := s.authenticate(&c.Request.Header, c.Header(OrganizationHeader))
+	p, err := s.authenticate(&c.Request.Header)
 	switch {
 	case errors.Is(err, auth.ErrForeign):
 		return wire.Forbidden("the API key belongs to another organization").Because(err)
-	case err != nil:
+	case errors.Is(err, auth.ErrNoOrganization) && c.Route.Scope&auth.Admin == 0:
+		return wire.NotFound("organization").Because(err)
+	case err != nil && !errors.Is(err, auth.ErrNoOrganization): // an admin may create what is not there yet
 		return wire.Unauthorized().Because(err)
 	case !p.Allows(c.Route.Scope):
 		return wire.Forbidden("the API key lacks the scope %s", c.Route.Scope)
@@ -156,12 +158,12 @@ func (s *Server) admit(c *wire.Ctx) error {
 	return nil
 }
 
-func (s *Server) authenticate(h *fasthttp.RequestHeader, want string) (auth.Principal, error) {
+func (s *Server) authenticate(h *fasthttp.RequestHeader) (auth.Principal, error) {
 	credential, err := auth.Credential(h.Peek("Authorization"), h.Peek("X-Api-Key"))
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	return auth.Authenticate(s.options.Keys, credential, want, time.Now())
+	return auth.Authenticate(s.options.Tenants, credential, string(h.Peek(OrganizationHeader)), time.Now())
 }
 
 // fail renders an error: the only place where one becomes a response.

@@ -26,14 +26,14 @@ import (
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
-// Options configure a Server. Keys is required.
+// Options configure a Server. Tenants and CursorKey are required.
 type Options struct {
 	Dialects []*wire.Dialect
-	Keys     auth.Keys
+	Tenants  auth.Tenants
 	Answers  Answers // nil = the Idempotency-Key header has no effect outside of events
 
 	// CursorKey authenticates the cursors of lists: at least 16 secret bytes
-	// that stay the same as long as the store. Required.
+	// that stay the same as long as the store.
 	CursorKey []byte
 
 	MaxConnections int           // beyond it a connection gets 503 and is closed; 0 = 10,000
@@ -83,8 +83,8 @@ func (o Options) withDefaults() Options {
 
 func (o *Options) validate() error {
 	var errs []error
-	if o.Keys == nil {
-		errs = append(errs, errors.New("no source of API keys"))
+	if o.Tenants == nil {
+		errs = append(errs, errors.New("nobody knows the API keys"))
 	}
 	if len(o.CursorKey) < minCursorKey {
 		errs = append(errs, fmt.Errorf("cursor key has %d bytes, needs %d", len(o.CursorKey), minCursorKey))

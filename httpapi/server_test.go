@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,15 +36,20 @@ func TestMain(m *testing.M) {
 	)
 }
 
-type keyMap map[[sha256.Size]byte]auth.Key
+// tenants knows keys, and the organizations default, org_a and org_b.
+type tenants map[[sha256.Size]byte]auth.Key
 
-func (m keyMap) KeyByHash(hash [sha256.Size]byte) (auth.Key, bool) {
+func (m tenants) KeyByHash(hash [sha256.Size]byte) (auth.Key, bool) {
 	k, ok := m[hash]
 	return k, ok
 }
 
-func testKeys() keyMap {
-	keys := keyMap{}
+func (tenants) Livemode(organization string) (livemode, exists bool) {
+	return false, slices.Contains([]string{"default", "org_a", "org_b"}, organization)
+}
+
+func testKeys() tenants {
+	keys := tenants{}
 	for text, k := range map[string]auth.Key{
 		"writer": {ID: "key_writer", Organization: "org_a", Scopes: auth.EventsWrite},
 		"reader": {ID: "key_reader", Organization: "org_a", Scopes: auth.EventsRead},
@@ -70,6 +76,7 @@ func testDialects() []*wire.Dialect {
 			{Method: "POST", Pattern: "/echo", Scope: auth.EventsWrite, Handle: func(c *wire.Ctx) error {
 				return c.Raw(200, fmt.Appendf(nil, "%s %s %d", c.Organization, c.Principal.KeyID, len(c.PostBody())))
 			}},
+			{Method: "PUT", Pattern: "/echo/-/admin", Scope: auth.Admin, Handle: func(c *wire.Ctx) error { return c.Raw(200, []byte(c.Organization)) }},
 			{Method: "GET", Pattern: "/echo/{name}", Public: true, Handle: func(c *wire.Ctx) error {
 				return c.Raw(200, []byte(c.Param("name")+" from "+c.Source.String()))
 			}},
@@ -112,7 +119,7 @@ func start(t testing.TB, change func(*Options)) *harness {
 	t.Helper()
 	logs := &syncBuffer{}
 	o := Options{
-		Dialects: testDialects(), Keys: testKeys(), CursorKey: bytes.Repeat([]byte("k"), 32),
+		Dialects: testDialects(), Tenants: testKeys(), CursorKey: bytes.Repeat([]byte("k"), 32),
 		Logger:      slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ReadTimeout: 5 * time.Second,
 	}
@@ -209,6 +216,9 @@ func TestServe(t *testing.T) {
 		{"POST", "/echo", writer, "12345", 200, "org_a key_writer 5"},
 		{"POST", "/echo", root, "", 200, "default key_root 0"},
 		{"POST", "/echo", root + "Hookwheel-Organization: org_b\r\n", "", 200, "org_b key_root 0"},
+		{"POST", "/echo", root + "Hookwheel-Organization: org_none\r\n", "", 404, "echo 404 not_found"},
+		{"PUT", "/echo/-/admin", root + "Hookwheel-Organization: org_none\r\n", "", 200, "org_none"},
+		{"PUT", "/echo/-/admin", writer, "", 403, "echo 403 forbidden"},
 		{"POST", "/echo", writer + "Hookwheel-Organization: org_b\r\n", "", 403, "echo 403 forbidden"},
 		{"POST", "/echo", "Authorization: Bearer reader\r\n", "", 403, "echo 403 forbidden"},
 		{"POST", "/echo", "Authorization: Bearer nobody\r\n", "", 401, "echo 401 unauthenticated"},
@@ -360,7 +370,7 @@ func TestOptions(t *testing.T) {
 	if _, err := New(Options{}); err == nil || !strings.Contains(err.Error(), "API keys") || !strings.Contains(err.Error(), "cursor key") {
 		t.Errorf("New without anything: got %v, want both faults", err)
 	}
-	if _, err := New(Options{Keys: testKeys(), CursorKey: make([]byte, 16), MaxBodySize: 1}); err == nil {
+	if _, err := New(Options{Tenants: testKeys(), CursorKey: make([]byte, 16), MaxBodySize: 1}); err == nil {
 		t.Error("New with MaxBodySize below AnonymousBodySize: got no error")
 	}
 }

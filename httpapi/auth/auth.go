@@ -7,13 +7,14 @@
 //	Authorization: Bearer hw_live_…  ┐
 //	Authorization: Basic base64(key:) ├─▶ Credential ─▶ Authenticate ─▶ Principal
 //	X-API-Key: hw_live_…             ┘                      │
-//	                                             Keys: hash → Key, in memory
+//	                                             Tenants: hash → Key, in memory
 //
 // The package knows nothing of routes and of how a refusal is shown; it reads
 // no disk and holds no state of its own.
 package auth
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -36,10 +37,14 @@ type Key struct {
 // Admin reports whether the key may act for any organization.
 func (k *Key) Admin() bool { return k.Organization == "" }
 
-// Keys finds keys. It must answer from memory (it is asked once or twice for
-// every request) and be safe for concurrent use.
-type Keys interface {
+// Tenants knows the keys, and the organizations that they act for. It must
+// answer from memory (it is asked for every request) and be safe for concurrent
+// use.
+type Tenants interface {
 	KeyByHash(hash [sha256.Size]byte) (Key, bool)
+
+	// Livemode says whether an organization exists, and in which mode it is.
+	Livemode(organization string) (livemode, exists bool)
 }
 
 // Principal is who makes a request.
@@ -48,7 +53,7 @@ type Principal struct {
 	Organization string // the one it acts for
 	Admin        bool
 	Scopes       Scope
-	Livemode     bool
+	Livemode     bool // what it makes is live; the mode of its key, or of the organization an admin acts for
 }
 
 // Allows reports whether the principal holds every scope of need.
@@ -59,11 +64,12 @@ func (p *Principal) Allows(need Scope) bool {
 // Why a caller is refused. The first four are to be told in one voice (401):
 // whoever holds no valid key learns nothing about keys that exist.
 var (
-	ErrMissing   = errors.New("auth: no API key was given")
-	ErrMalformed = errors.New("auth: the Authorization header is neither Bearer nor Basic")
-	ErrUnknown   = errors.New("auth: no such API key")
-	ErrEnded     = errors.New("auth: the API key has expired or was revoked")
-	ErrForeign   = errors.New("auth: the API key belongs to another organization") // 403
+	ErrMissing        = errors.New("auth: no API key was given")
+	ErrMalformed      = errors.New("auth: the Authorization header is neither Bearer nor Basic")
+	ErrUnknown        = errors.New("auth: no such API key")
+	ErrEnded          = errors.New("auth: the API key has expired or was revoked, or its organization is gone")
+	ErrForeign        = errors.New("auth: the API key belongs to another organization") // 403
+	ErrNoOrganization = errors.New("auth: no such organization")                        // 404, admins only
 )
 
 // DefaultOrganization is the one that an admin key acts for if it names none.
@@ -71,13 +77,14 @@ const DefaultOrganization = "default"
 
 // Authenticate finds the key that a credential names and who acts by it. want
 // is the organization that the caller asks to act for, "" if it names none:
-// only an admin key has the choice.
-func Authenticate(keys Keys, credential, want string, now time.Time) (Principal, error) {
+// only an admin key has the choice. With ErrNoOrganization the principal is
+// valid nevertheless, for operations that concern no organization.
+func Authenticate(tenants Tenants, credential, want string, now time.Time) (Principal, error) {
 	if credential == "" {
 		return Principal{}, ErrMissing
 	}
 	hash := Hash(credential)
-	key, ok := keys.KeyByHash(hash)
+	key, ok := tenants.KeyByHash(hash)
 	// The index may look at part of the hash only; the whole of it is compared
 	// here, and takes the same time whichever byte differs.
 	if !ok || subtle.ConstantTimeCompare(key.Hash[:], hash[:]) != 1 {
@@ -87,13 +94,19 @@ func Authenticate(keys Keys, credential, want string, now time.Time) (Principal,
 		return Principal{}, ErrEnded
 	}
 	p := Principal{KeyID: key.ID, Organization: key.Organization, Admin: key.Admin(), Scopes: key.Scopes, Livemode: key.Livemode}
-	switch {
-	case p.Admin && want == "":
-		p.Organization = DefaultOrganization
-	case p.Admin:
-		p.Organization = want
-	case want != "" && want != key.Organization:
+	if p.Admin {
+		p.Organization = cmp.Or(want, DefaultOrganization)
+	} else if want != "" && want != key.Organization {
 		return Principal{}, ErrForeign
+	}
+	livemode, exists := tenants.Livemode(p.Organization)
+	switch {
+	case !exists && p.Admin:
+		return p, ErrNoOrganization
+	case !exists:
+		return Principal{}, ErrEnded
+	case p.Admin:
+		p.Livemode = livemode
 	}
 	return p, nil
 }

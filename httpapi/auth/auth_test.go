@@ -10,14 +10,19 @@ import (
 	"time"
 )
 
-type keyMap map[[sha256.Size]byte]Key
+// tenants knows keys, and the organizations default, org_acme and org_other.
+type tenants map[[sha256.Size]byte]Key
 
-func (m keyMap) KeyByHash(hash [sha256.Size]byte) (Key, bool) {
+func (m tenants) KeyByHash(hash [sha256.Size]byte) (Key, bool) {
 	k, ok := m[hash]
 	return k, ok
 }
 
-func (m keyMap) add(text string, k Key) {
+func (m tenants) Livemode(organization string) (livemode, exists bool) {
+	return organization == "org_acme", slices.Contains([]string{"default", "org_acme", "org_other"}, organization)
+}
+
+func (m tenants) add(text string, k Key) {
 	k.Hash = Hash(text)
 	m[k.Hash] = k
 }
@@ -27,11 +32,12 @@ var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // G9: a key acts for its own organization and for no other.
 func TestAuthenticate(t *testing.T) {
 	ms := now.UnixMilli()
-	keys := keyMap{}
+	keys := tenants{}
 	keys.add("acme", Key{ID: "key_1", Organization: "org_acme", Scopes: EventsWrite, Livemode: true})
 	keys.add("root", Key{ID: "key_2", Scopes: Admin})
 	keys.add("expired", Key{ID: "key_3", Organization: "org_acme", ExpiresAt: ms})
 	keys.add("expiring", Key{ID: "key_4", Organization: "org_acme", ExpiresAt: ms + 1})
+	keys.add("orphan", Key{ID: "key_7", Organization: "org_gone"})
 	keys.add("revoked", Key{ID: "key_5", Organization: "org_acme", RevokedAt: 1})
 	// An index that finds by part of the hash finds the wrong key now and then.
 	keys[Hash("collides")] = Key{ID: "key_6", Organization: "org_acme", Hash: Hash("another")}
@@ -47,7 +53,9 @@ func TestAuthenticate(t *testing.T) {
 		{"acme", "org_other", Principal{}, ErrForeign},
 		{"acme", "default", Principal{}, ErrForeign},
 		{"root", "", Principal{KeyID: "key_2", Organization: "default", Admin: true, Scopes: Admin}, nil},
-		{"root", "org_acme", Principal{KeyID: "key_2", Organization: "org_acme", Admin: true, Scopes: Admin}, nil},
+		{"root", "org_acme", Principal{KeyID: "key_2", Organization: "org_acme", Admin: true, Scopes: Admin, Livemode: true}, nil},
+		{"root", "org_gone", Principal{KeyID: "key_2", Organization: "org_gone", Admin: true, Scopes: Admin}, ErrNoOrganization},
+		{"orphan", "", Principal{}, ErrEnded},
 		{"expiring", "", Principal{KeyID: "key_4", Organization: "org_acme"}, nil},
 		{"expired", "", Principal{}, ErrEnded},
 		{"revoked", "", Principal{}, ErrEnded},
@@ -145,7 +153,7 @@ func TestAllows(t *testing.T) {
 }
 
 func BenchmarkAuthenticate(b *testing.B) {
-	keys := keyMap{}
+	keys := tenants{}
 	text, _ := NewKey(LivePrefix)
 	keys.add(text, Key{ID: "key_1", Organization: "org_acme", Scopes: EventsWrite})
 	header := []byte("Bearer " + text)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/goccy/go-json"
+	"github.com/hookwheel/hookwheel/engine/json"
 	"github.com/hookwheel/hookwheel/httpapi/auth"
 )
 

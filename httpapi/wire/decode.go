@@ -7,19 +7,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/goccy/go-json"
+	"github.com/hookwheel/hookwheel/engine/json"
 )
 
-const (
-	// MaxObjectSize bounds the JSON of a request that is not an event.
-	MaxObjectSize = 1 << 20
-
-	// MaxDepth bounds how deep JSON may be nested, in events too. Nobody needs
-	// it, and whoever receives an event may use a parser that recurses.
-	MaxDepth = 512
-)
+// MaxObjectSize bounds the JSON of a request that is not an event, in bytes.
+const MaxObjectSize = 1 << 20
 
 // Decode reads the body into a struct. It is strict, because what is misspelt
 // and ignored is found out in production: unknown fields, null where no null
@@ -83,46 +76,13 @@ func DecodeJSON(text []byte, into any) error {
 
 // CheckJSON refuses what is not one JSON value of UTF-8 text and of sane depth.
 func CheckJSON(text []byte) error {
-	switch {
-	case len(bytes.TrimSpace(text)) == 0:
+	if len(bytes.TrimSpace(text)) == 0 {
 		return BadRequest(CodeMalformed, "the body is empty; expected JSON")
-	case !utf8.Valid(text):
-		return BadRequest(CodeMalformed, "the body is not UTF-8")
-	case TooDeep(text):
-		return BadRequest(CodeMalformed, "the JSON is nested deeper than %d levels", MaxDepth)
-	case !json.Valid(text):
-		return BadRequest(CodeMalformed, "the body is not one valid JSON value")
+	}
+	if err := json.Check(text); err != nil {
+		return BadRequest(CodeMalformed, "%v", err)
 	}
 	return nil
-}
-
-// TooDeep reports whether JSON is nested deeper than MaxDepth. The answer for
-// what is not JSON means nothing.
-func TooDeep(text []byte) bool {
-	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			i = endOfString(text, i)
-		case '[', '{':
-			if depth++; depth > MaxDepth {
-				return true
-			}
-		case ']', '}':
-			depth--
-		}
-	}
-	return false
-}
-
-// endOfString returns the place of the quote that closes the one at i.
-func endOfString(text []byte, i int) int {
-	for i++; i < len(text) && text[i] != '"'; i++ {
-		if text[i] == '\\' {
-			i++
-		}
-	}
-	return i
 }
 
 // Patch is a field of a merge patch (RFC 7396): absent, null, or a value.
@@ -134,14 +94,17 @@ type Patch[T any] struct {
 
 func (p *Patch[T]) patch() (given, null *bool, value any) { return &p.Given, &p.Null, &p.Value }
 
+type unmarshaler interface{ UnmarshalJSON([]byte) error }
+
 type patcher interface {
 	patch() (given, null *bool, value any)
 }
 
-// decoder walks a JSON text and a Go value side by side. It knows structs,
-// pointers, slices, maps with string keys, scalars, types with their own
-// UnmarshalJSON, and raw JSON ([]byte named RawMessage), which is all that
-// requests are made of.
+// decoder walks a JSON text and a Go value side by side. A library's decoder
+// stops at the first fault and cannot say in which element of a list it was.
+// This one knows structs, pointers, slices, maps with string keys, scalars,
+// types with their own UnmarshalJSON, and raw JSON, which is all that requests
+// are made of.
 type decoder struct{ faults []Field }
 
 // maxFaults bounds the answer to a request that is wrong from end to end.
@@ -163,7 +126,7 @@ func (d *decoder) value(text []byte, v reflect.Value, pointer string) {
 			d.value(text, reflect.ValueOf(value).Elem(), pointer)
 		}
 		return
-	case json.Unmarshaler:
+	case unmarshaler:
 		if err := own.UnmarshalJSON(text); err != nil {
 			d.fault(pointer, "%v", err)
 		}

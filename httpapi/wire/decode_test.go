@@ -1,13 +1,15 @@
 package wire
 
 import (
-	"encoding/json"
+	stdjson "encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/hookwheel/hookwheel/engine/json"
 )
 
 type request struct {
@@ -50,7 +52,7 @@ func TestDecode(t *testing.T) {
 
 // The bad-input table of a body: what is told, and where it points.
 func TestDecodeFaults(t *testing.T) {
-	deep := strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1)
+	deep := strings.Repeat("[", json.MaxDepth+1) + strings.Repeat("]", json.MaxDepth+1)
 	for text, want := range map[string]string{
 		``:                                 "invalid_json",
 		"  \n":                             "invalid_json",
@@ -171,7 +173,7 @@ func FuzzDecode(f *testing.F) {
 		if DecodeJSON([]byte(text), &got) != nil {
 			return
 		}
-		d := json.NewDecoder(strings.NewReader(text))
+		d := stdjson.NewDecoder(strings.NewReader(text))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&want); err != nil {
 			t.Fatalf("%q: accepted, encoding/json says %v", text, err)

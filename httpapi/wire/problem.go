@@ -1,6 +1,6 @@
 package wire
 
-import "github.com/goccy/go-json"
+import "github.com/hookwheel/hookwheel/engine/json"
 
 // problem is an error in the shape of RFC 9457.
 type problem struct {
