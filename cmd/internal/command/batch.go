@@ -142,7 +142,7 @@ func (o *sender) many(c *cli.Context) error {
 			total.accepted, total.duplicates, total.refused, formatDuration(took.Round(time.Millisecond)), float64(total.accepted)/took.Seconds())
 	}
 	if err == nil && total.refused > 0 {
-		err = fmt.Errorf("%d lines were refused", total.refused)
+		err = fmt.Errorf("lines refused: %d", total.refused)
 	}
 	return err
 }

@@ -18,7 +18,7 @@ import (
 // client calls the native API. Every POST and DELETE carries an idempotency
 // key, so that any call may be repeated: it is, while the server answers that
 // it is busy or the connection breaks, until the timeout. A server that was
-// never reached is not waited for.
+// never reached is not waited for. One goroutine uses it.
 type client struct {
 	base         *url.URL // without a slash at the end
 	key          string

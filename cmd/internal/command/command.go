@@ -42,7 +42,12 @@ flag wins. Flags come before arguments.`
 
 // Main runs the command line args, the program's name first, and returns the
 // exit code. It ends soon after ctx is canceled.
-func Main(ctx context.Context, version string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func Main(ctx context.Context, version string, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	if len(args) > 0 && args[len(args)-1] == completionFlag {
+		// The library panics on completing a line while a variable is wrong.
+		// A shell that asks for completions needs none then, and no trace.
+		defer func() { _ = recover() }()
+	}
 	app := newApp(version)
 	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
 	err := app.RunContext(ctx, args)

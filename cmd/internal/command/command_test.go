@@ -268,7 +268,7 @@ func TestVersion(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	for shell := range completions {
-		runCommand(t, "", "completion", shell).want(t, exitDone, "--generate-bash-completion", "")
+		runCommand(t, "", "completion", shell).want(t, exitDone, completionFlag, "")
 	}
 	// The library looks at the arguments of the process.
 	args := os.Args
@@ -276,13 +276,21 @@ func TestCompletion(t *testing.T) {
 	for _, test := range []struct{ line, want string }{
 		{"", "endpoint\n"},
 		{"endpoint", "rotate\n"},
-		{"endpoint list --l", "--limit\n"},
-		{"send --f", "--file\n"},
+		{"endpoint list -l", "--limit\n"},
+		{"endpoint list -", "--limit\n"},
+		{"send -f", "--file\n"},
 		{"completion", "zsh\n"},
 	} {
-		words := append(strings.Fields(test.line), "--generate-bash-completion")
+		words := append(strings.Fields(test.line), completionFlag)
 		os.Args = append([]string{"hookwheel"}, words...)
 		runCommand(t, "", words...).want(t, exitDone, test.want, "")
+	}
+}
+
+func TestCompletionWithWrongVariable(t *testing.T) {
+	t.Setenv("HOOKWHEEL_TIMEOUT", "soon")
+	if r := runCommand(t, "", "stats", completionFlag); r != (result{}) {
+		t.Errorf("got %+v, want nothing", r)
 	}
 }
 

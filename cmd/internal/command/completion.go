@@ -9,13 +9,17 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The shells ask the program itself what may come next: it answers a command
-// line that ends in --generate-bash-completion with one word per line.
+// completionFlag ends a command line that asks what may come next; the answer
+// is one word per line.
+const completionFlag = "--generate-bash-completion"
+
+// The shells ask the program itself. Two hyphens alone would end the flags, so
+// what begins with two is asked for with one.
 var completions = map[string]string{
 	"bash": `_hookwheel() {
   local current="${COMP_WORDS[COMP_CWORD]}"
   local words=("${COMP_WORDS[@]:0:COMP_CWORD}")
-  [[ "$current" == -* ]] && words+=("$current")
+  [[ "$current" == -* ]] && words+=("${current/#--/-}")
   local answer
   answer=$("${words[@]}" --generate-bash-completion 2>/dev/null) || return 0
   COMPREPLY=($(compgen -W "$answer" -- "$current"))
@@ -26,7 +30,7 @@ complete -o bashdefault -o default -F _hookwheel hookwheel
 _hookwheel() {
   local -a asked answer
   asked=("${(@)words[1,CURRENT-1]}")
-  [[ "${words[CURRENT]}" == -* ]] && asked+=("${words[CURRENT]}")
+  [[ "${words[CURRENT]}" == -* ]] && asked+=("${words[CURRENT]/#--/-}")
   answer=("${(@f)$("${asked[@]}" --generate-bash-completion 2>/dev/null)}")
   if [[ -n "${answer[1]}" ]]; then
     compadd -- "${answer[@]}"
@@ -39,7 +43,7 @@ compdef _hookwheel hookwheel
 	"fish": `function __hookwheel_complete
   set -l asked (commandline -opc)
   set -l current (commandline -ct)
-  string match -q -- '-*' $current; and set -a asked $current
+  string match -q -- '-*' $current; and set -a asked (string replace -r '^--' '-' -- $current)
   $asked --generate-bash-completion 2>/dev/null
 end
 complete -c hookwheel -a '(__hookwheel_complete)'

@@ -79,7 +79,6 @@ func (o *listener) run(c *cli.Context) error {
 			socket.Close()
 			return err
 		}
-		defer remove()
 	}
 	server.Handler = newReceiver(o, c.App.Writer)
 	fmt.Fprintf(c.App.ErrWriter, "listening on http://%s/, interrupt to end\n", socket.Addr())
@@ -88,9 +87,11 @@ func (o *listener) run(c *cli.Context) error {
 	go func() { ended <- server.Serve(socket) }()
 	select {
 	case err := <-ended:
+		remove()
 		return fmt.Errorf("serve: %w", err)
 	case <-c.Context.Done():
 	}
+	remove() // first, so that nothing is sent here any more
 	grace, cancel := context.WithTimeout(context.WithoutCancel(c.Context), 2*time.Second)
 	defer cancel()
 	if server.Shutdown(grace) != nil {

@@ -95,7 +95,7 @@ func (o *sender) one(c *cli.Context) error {
 	if answer.text("duplicate") == "true" {
 		return o.printDone(c, answer, "%s was accepted before", answer.text("id"))
 	}
-	return o.printDone(c, answer, "%s accepted, for %s endpoints", answer.text("id"), answer.text("matched"))
+	return o.printDone(c, answer, "%s accepted, matching endpoints: %s", answer.text("id"), answer.text("matched"))
 }
 
 // maxEventBytes bounds an event read from elsewhere; servers allow less.

@@ -18,7 +18,7 @@ func TestSendOne(t *testing.T) {
 		{`--account acct_1 --occurred-at 2026-01-31T08:00:00Z t 1`, "", `{"account":"acct_1","data":1,"occurred_at":"2026-01-31T08:00:00.000Z","type":"t"}`},
 	} {
 		a := serveAPI(t, func(request, int) (int, string) { return 202, `{"id":"evt_1","matched":2,"duplicate":false}` })
-		runCommand(t, test.stdin, append([]string{"send"}, strings.Fields(test.args)...)...).want(t, exitDone, "evt_1 accepted, for 2 endpoints\n", "")
+		runCommand(t, test.stdin, append([]string{"send"}, strings.Fields(test.args)...)...).want(t, exitDone, "evt_1 accepted, matching endpoints: 2\n", "")
 		if got := a.only(t); got.body != test.body || got.path != "/v1/events" {
 			t.Errorf("%s: got %s %s, want %s", test.args, got.path, got.body, test.body)
 		}
@@ -60,7 +60,7 @@ func TestSendFile(t *testing.T) {
 	a := serveAPI(t, func(r request, _ int) (int, string) { return acceptLines(r) })
 	r := runCommand(t, "", "send", "--file", path, "--batch", "2", "--on-error", "skip", "--id", "run")
 	r.want(t, exitFailed, "2 accepted, 1 accepted before, 1 refused, in ", "line 4: {\"detail\":\"no type\\u001b\"}\n")
-	r.want(t, exitFailed, "", "1 lines were refused")
+	r.want(t, exitFailed, "", "lines refused: 1")
 	if len(a.requests) != 2 {
 		t.Fatalf("requests: got %d, want 2", len(a.requests))
 	}
