@@ -1,0 +1,318 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/json"
+	"github.com/hookwheel/hookwheel/wal"
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// Every this many records the lanes that counted events since their row was
+// written are written, so that a start has at most this many to count again.
+const flushEvery = 1 << 14
+
+// apply takes one group of records. Rows go into one batch; memory changes
+// under the lock, which is held until the batch is committed, so that whoever
+// holds it for reading sees rows and memory agree. Then the writers get their
+// answers and the follower learns what is new.
+func (pt *partition) apply(recs []wal.Rec) error {
+	b := pt.db.Batch()
+	defer b.Close()
+	pt.scratch.begin()
+
+	pt.mu.Lock()
+	err := pt.applyGroup(b, recs)
+	pt.mu.Unlock()
+	if err != nil {
+		return err
+	}
+
+	last := recs[len(recs)-1].Pos
+	pt.applied.set(last)
+	// The follower first: whoever has an answer may rely on the shard loops
+	// having been told.
+	if pt.follower != nil {
+		pt.scratch.applied.UpTo = last
+		pt.follower.Applied(pt.p, &pt.scratch.applied)
+	}
+	for _, a := range pt.scratch.answers {
+		a.give()
+	}
+	return nil
+}
+
+// applyGroup writes one batch for all records, except that a Command gets one
+// of its own: it may walk through tables, and must find there what the records
+// before it wrote. Outcomes and keys look into the scratch for that.
+func (pt *partition) applyGroup(b *kv.Batch, recs []wal.Rec) error {
+	for i := range recs {
+		r := &recs[i]
+		if err := pt.applyRecord(b, r); err != nil {
+			return fmt.Errorf("record at %d: %w", r.Pos, err)
+		}
+		alone := r.Kind == wal.Command || i+1 < len(recs) && recs[i+1].Kind == wal.Command
+		if i+1 < len(recs) && !alone {
+			continue
+		}
+		if err := pt.commit(b, r.Pos); err != nil {
+			return err
+		}
+	}
+	pt.sinceFlush += len(recs)
+	return nil
+}
+
+// commit makes what was applied up to a position readable.
+func (pt *partition) commit(b *kv.Batch, upTo wal.Pos) error {
+	pt.writeLanes(b, upTo)
+	pt.scratch.value = pt.appendMeta(pt.scratch.value[:0], upTo)
+	b.Set(pt.metaKey(), pt.scratch.value)
+	err := b.Commit(false)
+	b.Reset()
+	clear(pt.scratch.newKeys)
+	clear(pt.scratch.newRows)
+	return err
+}
+
+// applyRecord returns an error only when going on would be wrong: the storage
+// failed or a record is damaged. What a writer did wrong is its answer.
+func (pt *partition) applyRecord(b *kv.Batch, r *wal.Rec) error {
+	switch r.Kind {
+	case wal.Event:
+		return pt.applyEvent(b, r)
+	case wal.Outcome:
+		return pt.applyOutcome(b, r)
+	case wal.Config:
+		var c Change
+		if err := json.Unmarshal(r.Data, &c); err != nil {
+			return err
+		}
+		refusal, err := pt.applyChange(b, r, &c)
+		return pt.settle(r, Verdict{Pos: r.Pos, At: r.At, Err: refusal}, err)
+	case wal.Command:
+		var c Command
+		if err := json.Unmarshal(r.Data, &c); err != nil {
+			return err
+		}
+		refusal, err := pt.applyCommand(b, r, &c)
+		return pt.settle(r, Verdict{Pos: r.Pos, At: r.At, Err: refusal}, err)
+	}
+	return fmt.Errorf("unknown kind of record %d; it was written by a newer version", r.Kind)
+}
+
+// settle notes the answer for the writer of a record, if it waits here.
+func (pt *partition) settle(r *wal.Rec, v Verdict, err error) error {
+	if w, waits := r.Local.(*place); waits && err == nil {
+		pt.scratch.answers = append(pt.scratch.answers, answer{w, v})
+	}
+	return err
+}
+
+// flag marks a lane's row as to be written with this group.
+func (pt *partition) flag(m *member) {
+	if !m.dirty {
+		m.dirty = true
+		pt.dirty = append(pt.dirty, m)
+	}
+}
+
+func (pt *partition) writeLanes(b *kv.Batch, upTo wal.Pos) {
+	write := func(m *member) {
+		m.Counted, m.dirty = upTo, false
+		if m.gone {
+			return
+		}
+		pt.scratch.value = m.Lane.append(pt.scratch.value[:0])
+		b.Set(pt.endpointKey(tableLane, m.Key), pt.scratch.value)
+	}
+	for _, m := range pt.dirty {
+		write(m)
+	}
+	pt.dirty = pt.dirty[:0]
+	if pt.sinceFlush < flushEvery {
+		return
+	}
+	for _, m := range pt.matched {
+		m.counting = false
+		write(m)
+	}
+	clear(pt.matched)
+	pt.matched, pt.sinceFlush, pt.counted = pt.matched[:0], 0, upTo
+}
+
+func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
+	ev := &event.Event{ID: r.ID, ReceivedAt: r.At}
+	if err := ev.Decode(r.Data); err != nil {
+		return err
+	}
+	v := Verdict{Pos: r.Pos, At: r.At}
+	if ev.Idempotency.Expires != 0 {
+		first, err := pt.claimKey(b, ev, r)
+		if err != nil {
+			return err
+		}
+		if first != nil {
+			v.First, v.Duplicate = first.event, true
+			if first.fingerprint != ev.Idempotency.Fingerprint {
+				v.Err = ErrConflict
+			}
+			return pt.settle(r, v, nil)
+		}
+	}
+
+	matched := pt.matcher.Match(ev, pt.scratch.endpoints[:0])
+	pt.scratch.endpoints = matched
+	for _, e := range matched {
+		pt.countMatch(pt.mu.members[e.Key], r.Pos)
+		pt.scratch.applied.Owed = append(pt.scratch.applied.Owed, Owed{Endpoint: e.Key, Pos: r.Pos, Event: ev, Matched: len(matched)})
+	}
+	pt.scratch.value = eventRow{pos: r.Pos, matched: len(matched)}.append(pt.scratch.value[:0])
+	b.Set(pt.eventKey(ev.Organization, ev.ID), pt.scratch.value)
+	b.Set(pt.byTypeKey(ev.Organization, ev.Type, r.Pos), ev.ID[:])
+	if minute := uint32(r.At / 60_000); minute > pt.lastMinute {
+		pt.lastMinute = minute
+		b.Set(pt.key(tableTime).U32(minute), pt.key(0)[:0].U64(uint64(r.Pos)))
+	}
+
+	if w, waits := r.Local.(*place); waits {
+		v.Matched = len(matched)
+		if w.wantsEndpoints {
+			v.Endpoints = append([]*endpoint.Endpoint(nil), matched...)
+		}
+		pt.scratch.answers = append(pt.scratch.answers, answer{w, v})
+	}
+	return nil
+}
+
+func (pt *partition) applyOutcome(b *kv.Batch, r *wal.Rec) error {
+	var o delivery.Outcome
+	if err := o.Decode(r.Data); err != nil {
+		return err
+	}
+	m := pt.mu.members[endpoint.Key(o.Endpoint)]
+	if m == nil {
+		return nil // erased with its organization while the attempt was under way
+	}
+	ref := Ref{Endpoint: m.Key, Pos: wal.Pos(o.Event), Replay: o.Replay}
+	row, found, err := pt.rowFor(m, ref, &o)
+	if err != nil {
+		return err
+	}
+	if found && o.Attempt.N <= row.Attempts || !found && o.Attempt.N > 1 || ref.Pos < pt.expired {
+		// Appended twice, or retention was faster.
+		pt.scratch.applied.Settled = append(pt.scratch.applied.Settled, Settled{Ref: ref})
+		return nil
+	}
+	before := m.state(row.State)
+	switch {
+	case !found:
+		row.First = o.Attempt
+		if o.Replay == 0 {
+			m.Started++
+		}
+	case o.Attempt.N > 1:
+		pt.scratch.value = o.Attempt.Append(pt.scratch.value[:0])
+		b.Set(pt.attemptKey(ref, o.Attempt.N), pt.scratch.value)
+	case row.Attempts == 0: // put in line, or canceled, before it was tried
+		row.First = o.Attempt
+	}
+	if found && !before.Terminal() {
+		b.Delete(pt.retryKey(ref, row.Next))
+	}
+	row.State = m.state(before.After(o.State))
+	row.Attempts = max(row.Attempts, o.Attempt.N)
+	row.Render, row.Updated, row.Next = o.Render, r.At, 0
+	if row.State == delivery.Retrying {
+		row.Next = o.Next
+	}
+	pt.putRow(b, m, ref, before, &row)
+	pt.takeOutcome(m, &o, row.State)
+	pt.scratch.applied.Settled = append(pt.scratch.applied.Settled, Settled{Ref: ref, State: row.State, Next: row.Next})
+	return nil
+}
+
+// rowFor reads the row that an outcome belongs to. A first attempt has none,
+// and is not looked for, unless a person had canceled deliveries of the
+// endpoint before they were tried, which is rare.
+func (pt *partition) rowFor(m *member, ref Ref, o *delivery.Outcome) (delivery.Row, bool, error) {
+	untouched := m.Rows[delivery.Canceled]+m.Rows[delivery.Pending] == 0
+	if o.Attempt.N == 1 && o.Replay == 0 && !o.Repeated && untouched {
+		return delivery.Row{}, false, nil
+	}
+	if row, written := pt.scratch.newRows[ref]; written {
+		return row, true, nil
+	}
+	return pt.row(ref)
+}
+
+// putRow writes a delivery's row with the indexes that follow from it, and
+// moves the tallies.
+func (pt *partition) putRow(b *kv.Batch, m *member, ref Ref, before delivery.State, row *delivery.Row) {
+	pt.scratch.value = row.Append(pt.scratch.value[:0])
+	b.Set(pt.deliveryKey(ref), pt.scratch.value)
+	pt.scratch.newRows[ref] = *row
+	if indexed(before) && before != row.State {
+		b.Delete(pt.terminalKey(ref, before))
+	}
+	switch {
+	case !row.State.Terminal():
+		pt.scratch.value = pt.key(0)[:0].U64(row.Queue)
+		b.Set(pt.retryKey(ref, row.Next), pt.scratch.value)
+	case indexed(row.State) && before != row.State:
+		b.Set(pt.terminalKey(ref, row.State), nil)
+	}
+	if before != 0 {
+		m.Rows[before]--
+	}
+	m.Rows[row.State]++
+	pt.flag(m)
+}
+
+// indexed are the states that people look for among many deliveries.
+func indexed(s delivery.State) bool { return s == delivery.Failed || s == delivery.Exhausted }
+
+// takeOutcome keeps the lane's account of its endpoint.
+func (pt *partition) takeOutcome(m *member, o *delivery.Outcome, state delivery.State) {
+	m.Attempts++
+	m.LastAttempt = max(m.LastAttempt, o.Attempt.At)
+	m.HoldUntil, m.ProbeAt, m.Probes = o.HoldUntil, o.ProbeAt, uint64(o.Probes)
+	if o.State == delivery.Succeeded {
+		m.Failures, m.FailingFrom, m.GaveUp = 0, 0, false
+		m.LastSuccess = max(m.LastSuccess, o.Attempt.At)
+	} else {
+		m.Failures++
+		if m.FailingFrom == 0 {
+			m.FailingFrom = o.Attempt.At
+		}
+	}
+	if indexed(state) {
+		m.GaveUp = true
+	}
+	if p := wal.Pos(o.Position); p > m.Position {
+		m.Position = p
+	}
+}
+
+// Refusals: what apply answers to a writer that asked for the impossible.
+var (
+	ErrNotFound  = errors.New("no such object")
+	ErrExists    = errors.New("an object of this id exists already")
+	ErrChanged   = errors.New("the object has changed in the meantime")
+	ErrConflict  = errors.New("the idempotency key was used for other content")
+	ErrForbidden = errors.New("the state of the object does not allow it")
+)
+
+func (s *scratch) begin() {
+	clear(s.applied.Owed)
+	clear(s.answers)
+	s.applied = Applied{
+		Owed: s.applied.Owed[:0], Settled: s.applied.Settled[:0], Endpoints: s.applied.Endpoints[:0],
+		Requeued: s.applied.Requeued[:0], Canceled: s.applied.Canceled[:0],
+	}
+	s.answers = s.answers[:0]
+}

@@ -1,0 +1,212 @@
+package ledger
+
+import (
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/wal"
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// applyChange stores one object. The refusal is for the writer, the error
+// stops the ledger.
+func (pt *partition) applyChange(b *kv.Batch, r *wal.Rec, c *Change) (refusal, err error) {
+	switch {
+	case c.Endpoint != nil:
+		return pt.changeEndpoint(b, r, c), nil
+	case c.Organization != nil:
+		return pt.changeOrganization(b, r, c), nil
+	case c.Key != nil:
+		return pt.changeKey(b, r, c), nil
+	}
+	return ErrNotFound, nil
+}
+
+// changeEndpoint takes the record's endpoint as it is, except for what only
+// the log can know: its key, its version, its times and its spans.
+func (pt *partition) changeEndpoint(b *kv.Batch, r *wal.Rec, c *Change) error {
+	next := c.Endpoint
+	wanted := next.Now()
+	m := pt.mu.byID[next.ID]
+	switch {
+	case c.Base == 0 && m != nil:
+		return ErrExists
+	case c.Base == 0:
+		next.Key, next.CreatedAt, next.StateSince, next.Spans = endpoint.Key(r.Pos), r.At, r.At, nil
+	case m == nil || m.DeletedAt != 0 || m.Organization != next.Organization:
+		return ErrNotFound
+	case m.Version != c.Base:
+		return ErrChanged
+	default:
+		next.Key, next.CreatedAt, next.StateSince, next.Spans = m.Key, m.CreatedAt, m.StateSince, m.Spans
+	}
+	next = next.WithSpan(uint64(r.Pos), wanted.EventTypes, wanted.EventsFrom, wanted.Enabled)
+	pt.putEndpoint(b, r, next)
+	return nil
+}
+
+// putEndpoint stores a version of an endpoint and makes it the one in force.
+func (pt *partition) putEndpoint(b *kv.Batch, r *wal.Rec, e *endpoint.Endpoint) *member {
+	e.Version, e.UpdatedAt = uint64(r.Pos), r.At
+	b.Set(pt.objectKey(objectEndpoint, e.ID), encode(e))
+	m := pt.register(e)
+	pt.scratch.applied.Endpoints = append(pt.scratch.applied.Endpoints, e)
+	return m
+}
+
+func (pt *partition) changeOrganization(b *kv.Batch, r *wal.Rec, c *Change) error {
+	next := c.Organization
+	now := pt.tenants.organization(next.ID)
+	switch {
+	case c.Base == 0 && now != nil:
+		return ErrExists
+	case c.Base == 0:
+		next.CreatedAt = r.At
+	case now == nil || now.DeletedAt != 0:
+		return ErrNotFound
+	case now.Version != c.Base:
+		return ErrChanged
+	default:
+		next.CreatedAt = now.CreatedAt
+	}
+	next.Version, next.UpdatedAt = uint64(r.Pos), r.At
+	b.Set(pt.objectKey(objectOrganization, next.ID), encode(next))
+	pt.tenants.putOrganization(next)
+	return nil
+}
+
+func (pt *partition) changeKey(b *kv.Batch, r *wal.Rec, c *Change) error {
+	next := c.Key
+	now := pt.tenants.key(next.ID)
+	switch {
+	case c.Base == 0 && now != nil:
+		return ErrExists
+	case c.Base == 0:
+		next.CreatedAt = r.At
+	case now == nil:
+		return ErrNotFound
+	case now.Version != c.Base:
+		return ErrChanged
+	default:
+		next.CreatedAt = now.CreatedAt
+	}
+	next.Version = uint64(r.Pos)
+	b.Set(pt.objectKey(objectKey, next.ID), encode(next))
+	pt.tenants.putKey(next)
+	return nil
+}
+
+// applyCommand does one verb.
+func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command) (refusal, err error) {
+	switch c.Verb {
+	case Expire:
+		return nil, pt.expire(b, c)
+	case Forget:
+		return nil, pt.forget(b, c.BeforeTime)
+	case Erase:
+		return nil, pt.erase(b, c.Organization)
+	}
+	m := pt.mu.members[c.Endpoint]
+	if m == nil || m.DeletedAt != 0 || m.Organization != c.Organization {
+		return ErrNotFound, nil
+	}
+	switch c.Verb {
+	case Retry:
+		return pt.retry(b, r, c, m)
+	case Cancel:
+		return pt.cancel(b, r, c, m)
+	case Delete:
+		pt.deleteEndpoint(b, r, m)
+		return nil, nil
+	case Enable, Disable, Pause, Resume:
+		pt.setState(b, r, c, m)
+		return nil, nil
+	}
+	return ErrForbidden, nil
+}
+
+// setState is idempotent: what is as wanted already keeps its version.
+func (pt *partition) setState(b *kv.Batch, r *wal.Rec, c *Command, m *member) {
+	next := *m.Endpoint
+	now := m.Now()
+	enabled := now.Enabled
+	switch c.Verb {
+	case Enable, Disable:
+		enabled = c.Verb == Enable
+		next.DisabledReason = c.Reason
+	case Pause, Resume:
+		next.Paused = c.Verb == Pause
+	}
+	if enabled == now.Enabled && next.Paused == m.Paused {
+		return
+	}
+	next.StateSince = r.At
+	if enabled && !now.Enabled { // a fresh start: the failures that led here are history
+		m.Failures, m.FailingFrom, m.HoldUntil, m.ProbeAt, m.Probes = 0, 0, 0, 0, 0
+		pt.flag(m)
+	}
+	pt.putEndpoint(b, r, next.WithSpan(uint64(r.Pos), now.EventTypes, now.EventsFrom, enabled))
+}
+
+// deleteEndpoint cancels what waits without touching each row: see
+// member.state. Rows and history stay until retention takes them.
+func (pt *partition) deleteEndpoint(b *kv.Batch, r *wal.Rec, m *member) {
+	retries := pt.endpointKey(tableRetry, m.Key)
+	b.DeleteRange(retries, kv.PrefixEnd(retries))
+	m.Rows[delivery.Canceled] += m.Waiting()
+	m.Rows[delivery.Retrying], m.Rows[delivery.Pending] = 0, 0
+	pt.flag(m)
+	pt.putEndpoint(b, r, m.WithDeletion(uint64(r.Pos), r.At))
+}
+
+// state is a row's state as it is meant: whatever waited when the endpoint was
+// deleted is canceled.
+func (m *member) state(s delivery.State) delivery.State {
+	if s != 0 && !s.Terminal() && m.DeletedAt != 0 {
+		return delivery.Canceled
+	}
+	return s
+}
+
+// retry puts a delivery back in line, due at once. It may have one attempt
+// more than it was meant to have.
+func (pt *partition) retry(b *kv.Batch, r *wal.Rec, c *Command, m *member) (refusal, err error) {
+	ref := Ref{Endpoint: m.Key, Pos: c.Event, Replay: c.Replay}
+	row, found, err := pt.row(ref)
+	if err != nil {
+		return nil, err
+	}
+	if !found || !row.State.Retriable() {
+		return ErrForbidden, nil
+	}
+	before := row.State
+	if before == delivery.Retrying {
+		b.Delete(pt.retryKey(ref, row.Next))
+	}
+	row.MaxAttempts = max(row.MaxAttempts, row.Attempts+1)
+	row.State, row.Next, row.Updated, row.Queue = delivery.Pending, r.At, r.At, uint64(r.Pos)
+	pt.putRow(b, m, ref, before, &row)
+	pt.scratch.applied.Requeued = append(pt.scratch.applied.Requeued, Due{Ref: ref, At: row.Next})
+	return nil, nil
+}
+
+// cancel ends a delivery that waits, or that was never tried.
+func (pt *partition) cancel(b *kv.Batch, r *wal.Rec, c *Command, m *member) (refusal, err error) {
+	ref := Ref{Endpoint: m.Key, Pos: c.Event, Replay: c.Replay}
+	row, found, err := pt.row(ref)
+	if err != nil {
+		return nil, err
+	}
+	if found && row.State.Terminal() || c.Event < pt.expired {
+		return ErrForbidden, nil
+	}
+	before := row.State
+	if found {
+		b.Delete(pt.retryKey(ref, row.Next))
+	} else {
+		m.Started++
+	}
+	row.State, row.Next, row.Updated = delivery.Canceled, 0, r.At
+	pt.putRow(b, m, ref, before, &row)
+	pt.scratch.applied.Canceled = append(pt.scratch.applied.Canceled, ref)
+	return nil, nil
+}

@@ -1,0 +1,223 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/wal"
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// An event's id is made at most this long before its record gets its time, in
+// ms. Rows whose id falls in between outlive their event until the next expiry.
+const idSlack = 60_000
+
+// expire forgets everything about the events before c.Before, counting what
+// was still owed. The log still holds them: it is trimmed afterwards.
+func (pt *partition) expire(b *kv.Batch, c *Command) error {
+	if c.Before <= pt.expired {
+		return nil
+	}
+	if err := pt.countUnstarted(c); err != nil {
+		return err
+	}
+	for _, m := range pt.sortedMembers() {
+		if m.Waiting() > 0 {
+			if err := pt.expireWaiting(b, c, m); err != nil {
+				return err
+			}
+		}
+		if m.Started > 0 {
+			pt.dropHistory(b, m.Key, uint64(c.Before))
+		}
+		m.Position = max(m.Position, c.Before-1)
+		pt.pruneEndpoint(b, m, c.Before)
+	}
+	if err := pt.dropEvents(b, c); err != nil {
+		return err
+	}
+	pt.expired = c.Before
+	return nil
+}
+
+// sortedMembers is the partition's endpoints in the order of their keys.
+func (pt *partition) sortedMembers() []*member {
+	list := make([]*member, 0, len(pt.mu.members))
+	for _, m := range pt.mu.members {
+		list = append(list, m)
+	}
+	slices.SortFunc(list, byKey)
+	return list
+}
+
+func (m *member) expired(n uint64, at int64) {
+	m.Expired += n
+	if m.FirstExpired == 0 {
+		m.FirstExpired = at
+	}
+	m.LastExpired = at
+}
+
+// countUnstarted counts what retention takes from lanes that have not come to
+// it yet. The events are read from the log, once for all these lanes.
+func (pt *partition) countUnstarted(c *Command) error {
+	behind := make(map[string][]*member)
+	from := c.Before
+	for _, m := range pt.sortedMembers() {
+		if m.DeletedAt == 0 && m.Backlog() > 0 && m.Position < c.Before {
+			behind[m.Organization] = append(behind[m.Organization], m)
+			from = min(from, m.Position)
+		}
+	}
+	if len(behind) == 0 {
+		return nil
+	}
+	var ev event.Event
+	var failed error
+	err := pt.log.Scan(pt.p, from, c.Before, func(r wal.Rec) bool {
+		if r.Pos >= c.Before {
+			return false
+		}
+		var accepted bool
+		if failed = ev.Decode(r.Data); failed == nil {
+			accepted, failed = pt.isAccepted(&ev, r)
+		}
+		if failed != nil || !accepted {
+			return failed == nil
+		}
+		for _, m := range behind[ev.Organization] {
+			if r.Pos <= m.Position || m.Owes(uint64(r.Pos), &ev) != endpoint.Owed {
+				continue
+			}
+			var started bool
+			if started, failed = pt.db.Has(pt.deliveryKey(Ref{Endpoint: m.Key, Pos: r.Pos})); failed != nil {
+				return false
+			}
+			if !started {
+				m.Skipped++
+				m.expired(1, r.At)
+				pt.flag(m)
+			}
+		}
+		return true
+	})
+	return errors.Join(err, failed)
+}
+
+// expireWaiting drops the retries of old events.
+func (pt *partition) expireWaiting(b *kv.Batch, c *Command, m *member) error {
+	prefix := pt.endpointKey(tableRetry, m.Key)
+	return pt.walk(prefix, kv.PrefixEnd(prefix), func(k, _ []byte) error {
+		ref := Ref{Endpoint: m.Key, Pos: wal.Pos(keyU64(k, retryPosAt)), Replay: keyU32(k, retryPosAt+8)}
+		if ref.Pos >= c.Before {
+			return nil
+		}
+		row, found, err := pt.row(ref)
+		if err != nil || !found {
+			return err
+		}
+		b.Delete(slices.Clone(k))
+		m.Rows[row.State]--
+		m.expired(1, row.Updated)
+		pt.flag(m)
+		return nil
+	})
+}
+
+// dropHistory deletes an endpoint's rows of events before a position.
+func (pt *partition) dropHistory(b *kv.Batch, ep endpoint.Key, before uint64) {
+	for _, table := range [...]byte{tableDelivery, tableAttempt} {
+		b.DeleteRange(pt.endpointKey(table, ep), pt.endpointKey(table, ep).U64(before))
+	}
+	for _, s := range [...]delivery.State{delivery.Failed, delivery.Exhausted} {
+		list := pt.endpointKey(tableTerminal, ep).U8(byte(s))
+		b.DeleteRange(list, slices.Clone(list).U64(before))
+	}
+}
+
+// pruneEndpoint forgets the spans that nobody asks for any more, and a deleted
+// endpoint when the last event that it could be owed is gone.
+func (pt *partition) pruneEndpoint(b *kv.Batch, m *member, before wal.Pos) {
+	if m.DeletedAt != 0 && wal.Pos(m.Now().From) < before {
+		pt.forgetEndpoint(b, m)
+		return
+	}
+	if pruned := m.PruneSpans(uint64(before)); pruned != m.Endpoint {
+		b.Set(pt.objectKey(objectEndpoint, m.ID), encode(pruned))
+		pt.register(pruned)
+		pt.scratch.applied.Endpoints = append(pt.scratch.applied.Endpoints, pruned)
+	}
+}
+
+// forgetEndpoint removes every trace of an endpoint.
+func (pt *partition) forgetEndpoint(b *kv.Batch, m *member) {
+	for _, table := range [...]byte{tableLane, tableDelivery, tableAttempt, tableRetry, tableTerminal} {
+		prefix := pt.endpointKey(table, m.Key)
+		b.DeleteRange(prefix, kv.PrefixEnd(prefix))
+	}
+	b.Delete(pt.objectKey(objectEndpoint, m.ID))
+	pt.unregister(m)
+}
+
+// dropEvents deletes the rows of old events, organization by organization and
+// type by type: one seek and one range for each.
+func (pt *partition) dropEvents(b *kv.Batch, c *Command) error {
+	var bound event.ID
+	if err := bound.SetTime(uint64(max(0, c.BeforeTime-idSlack))); err != nil {
+		return err
+	}
+	err := pt.eachPrefix(tableEvent, len(bound), func(prefix kv.Key) {
+		b.DeleteRange(prefix, slices.Clone(prefix).Raw(bound[:]))
+	})
+	if err != nil {
+		return err
+	}
+	err = pt.eachPrefix(tableByType, 8, func(prefix kv.Key) {
+		b.DeleteRange(prefix, slices.Clone(prefix).U64(uint64(c.Before)))
+	})
+	b.DeleteRange(pt.key(tableTime), pt.key(tableTime).U32(uint32(c.BeforeTime/60_000)))
+	return err
+}
+
+// eachPrefix visits what the keys of a table have before their last tail bytes,
+// each once.
+func (pt *partition) eachPrefix(table byte, tail int, visit func(prefix kv.Key)) error {
+	lower := pt.key(table)
+	it, err := pt.db.Iter(lower, kv.PrefixEnd(lower))
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; {
+		prefix := kv.Key(bytes.Clone(it.Key()[:len(it.Key())-tail]))
+		visit(prefix)
+		ok = it.SeekGE(kv.PrefixEnd(prefix))
+	}
+	return it.Err()
+}
+
+// erase removes an organization with all that it has. Its endpoints' deletion
+// is told to the follower, so that their lanes stop.
+func (pt *partition) erase(b *kv.Batch, org string) error {
+	for _, m := range slices.Clone(pt.mu.byOrg[org]) {
+		if m.DeletedAt == 0 {
+			gone := *m.Endpoint
+			gone.DeletedAt = max(1, gone.UpdatedAt)
+			pt.scratch.applied.Endpoints = append(pt.scratch.applied.Endpoints, &gone)
+		}
+		pt.forgetEndpoint(b, m)
+	}
+	for _, table := range [...]byte{tableEvent, tableByType} {
+		prefix := text(pt.key(table), org)
+		b.DeleteRange(prefix, kv.PrefixEnd(prefix))
+	}
+	for scope := event.API; scope <= event.Test; scope++ {
+		prefix := text(pt.key(tableIdempotency).U8(byte(scope)), org)
+		b.DeleteRange(prefix, kv.PrefixEnd(prefix))
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package ledger
+
+import (
+	"errors"
+	"math"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/wal"
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// What a shard loop reads of the ledger: where its lanes stand, what they are
+// owed from further back than memory reaches, and what is due to be retried.
+
+// Lanes visits every living endpoint of partition p and what is known of its
+// lane, in no order. The ledger does not change meanwhile: be quick.
+func (l *Ledger) Lanes(p int, visit func(*endpoint.Endpoint, *Lane)) {
+	pt := l.parts[p]
+	pt.mu.RLock()
+	defer pt.mu.RUnlock()
+	for _, m := range pt.mu.members {
+		if m.DeletedAt == 0 {
+			visit(m.Endpoint, &m.Lane)
+		}
+	}
+}
+
+// Lookup finds a living endpoint of partition p and what is known of its lane.
+func (l *Ledger) Lookup(p int, ep endpoint.Key) (*endpoint.Endpoint, Lane, bool) {
+	pt := l.parts[p]
+	pt.mu.RLock()
+	defer pt.mu.RUnlock()
+	m := pt.mu.members[ep]
+	if m == nil || m.DeletedAt != 0 {
+		return nil, Lane{}, false
+	}
+	return m.Endpoint, m.Lane, true
+}
+
+// EventsAfter visits the accepted events of partition p after one position, up
+// to and including another, in order, until visit returns false. The event is
+// borrowed during the call.
+func (l *Ledger) EventsAfter(p int, after, upTo wal.Pos, visit func(wal.Pos, *event.Event) bool) error {
+	pt := l.parts[p]
+	var ev event.Event
+	var failed error
+	err := l.log.Scan(p, after, upTo, func(r wal.Rec) bool {
+		ev.ID, ev.ReceivedAt = r.ID, r.At
+		var accepted bool
+		if failed = ev.Decode(r.Data); failed == nil {
+			accepted, failed = pt.isAccepted(&ev, r)
+		}
+		if failed != nil || !accepted {
+			return failed == nil
+		}
+		return visit(r.Pos, &ev)
+	})
+	return errors.Join(err, failed)
+}
+
+// EventAt reads one event from the log; wal.ErrNotFound when retention has
+// taken it.
+func (l *Ledger) EventAt(p int, at wal.Pos) (*event.Event, error) {
+	r, err := l.log.Get(p, at)
+	if err != nil {
+		return nil, err
+	}
+	ev := &event.Event{ID: r.ID, ReceivedAt: r.At}
+	return ev, ev.Decode(r.Data)
+}
+
+// Matched is how many endpoints were owed an event when it was applied.
+func (l *Ledger) Matched(ev *event.Event) (int, error) {
+	row, _, err := l.partition(ev.Organization).eventRow(ev.Organization, ev.ID)
+	return row.matched, err
+}
+
+// Started reports whether a delivery has a row: what a lane that starts again
+// must not send a second time.
+func (l *Ledger) Started(p int, ref Ref) (bool, error) {
+	return l.db.Has(l.parts[p].deliveryKey(ref))
+}
+
+// Waiting is a delivery that waits for its next attempt.
+type Waiting struct {
+	Due
+	Queue wal.Pos // its place in a fifo line
+}
+
+// WaitingFrom appends to dst the deliveries of an endpoint that wait for an
+// attempt due at from (Unix ms) or later, the earliest first, at most limit.
+// Starting at the earliest that can still be there keeps the read short: what
+// was retried before leaves traces that a seek from zero has to pass.
+func (l *Ledger) WaitingFrom(p int, ep endpoint.Key, from int64, limit int, dst []Waiting) ([]Waiting, error) {
+	pt := l.parts[p]
+	lower := pt.endpointKey(tableRetry, ep).U64(uint64(from))
+	it, err := l.db.Iter(lower, kv.PrefixEnd(pt.endpointKey(tableRetry, ep)))
+	if err != nil {
+		return dst, err
+	}
+	defer it.Close()
+	for ok := it.First(); ok && limit > 0; ok = it.Next() {
+		k := it.Key()
+		w := Waiting{Due: Due{Ref: Ref{Endpoint: ep}}}
+		w.At = int64(keyU64(k, retryDueAt))
+		w.Pos = wal.Pos(keyU64(k, retryPosAt))
+		w.Replay = keyU32(k, retryPosAt+8)
+		if w.Queue = wal.Pos(keyU64(it.Value(), 0)); w.Queue == 0 {
+			w.Queue = w.Pos
+		}
+		dst = append(dst, w)
+		limit--
+	}
+	return dst, it.Err()
+}
+
+// Row is what is known of a delivery that has been attempted, put back in line
+// or canceled.
+func (l *Ledger) Row(p int, ref Ref) (delivery.Row, bool, error) { return l.parts[p].row(ref) }
+
+// Forever is a due time that never comes.
+const Forever = math.MaxInt64

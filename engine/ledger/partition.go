@@ -1,0 +1,285 @@
+package ledger
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/json"
+	"github.com/hookwheel/hookwheel/wal"
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// partition is the state of one partition. The apply goroutine is the only
+// writer: it reads without the lock and takes it to change what mu guards.
+// Everybody else reads under the lock.
+type partition struct {
+	*Ledger
+	p       int
+	applied progress
+
+	mu struct {
+		sync.RWMutex
+		members map[endpoint.Key]*member // deleted endpoints included, until their history is gone
+		byID    map[string]*member
+		byOrg   map[string][]*member // in the order of creation
+	}
+
+	// Only apply touches what follows.
+	matcher    endpoint.Matcher
+	lastMinute uint32
+	expired    wal.Pos // retention has taken everything before
+	counted    wal.Pos // every lane row counts at least up to here
+	sinceFlush int
+	dirty      []*member // lanes that an outcome or a command changed in this group
+	matched    []*member // lanes that counted events since their row was written
+	scratch    scratch
+}
+
+// member is an endpoint and its lane.
+type member struct {
+	*endpoint.Endpoint
+	Lane
+	dirty    bool // listed in partition.dirty
+	counting bool // listed in partition.matched
+	gone     bool // forgotten: its rows must not come back
+}
+
+// scratch is memory that one group after the other reuses.
+type scratch struct {
+	endpoints []*endpoint.Endpoint
+	value     []byte
+	applied   Applied
+	answers   []answer
+	newKeys   map[string]idempotencyRow // written, but not committed yet
+	newRows   map[Ref]delivery.Row      // the same
+}
+
+func newPartition(l *Ledger, p int) *partition {
+	pt := &partition{Ledger: l, p: p}
+	pt.mu.members = make(map[endpoint.Key]*member)
+	pt.mu.byID = make(map[string]*member)
+	pt.mu.byOrg = make(map[string][]*member)
+	pt.scratch.newKeys = make(map[string]idempotencyRow)
+	pt.scratch.newRows = make(map[Ref]delivery.Row)
+	return pt
+}
+
+// Kinds of objects, part of their keys.
+const (
+	objectEndpoint byte = iota + 1
+	objectOrganization
+	objectKey
+)
+
+func (pt *partition) objectKey(kind byte, id string) kv.Key {
+	return pt.key(tableObject).U8(kind).Raw([]byte(id))
+}
+
+// The meta row: version 1 | applied, counted, expired u64 | last minute u32.
+const (
+	metaVersion = 1
+	metaLen     = 1 + 3*8 + 4
+)
+
+func (pt *partition) metaKey() kv.Key { return pt.key(tableMeta) }
+
+func (pt *partition) appendMeta(dst []byte, applied wal.Pos) []byte {
+	dst = append(dst, metaVersion)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(applied))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(pt.counted))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(pt.expired))
+	return binary.BigEndian.AppendUint32(dst, pt.lastMinute)
+}
+
+var errDamagedMeta = errors.New("ledger: the state row is damaged or of a newer version")
+
+// load fills the memory from the rows.
+func (pt *partition) load() error {
+	meta, found, err := pt.db.Get(nil, pt.metaKey())
+	if err != nil {
+		return err
+	}
+	if !found {
+		return nil
+	}
+	if len(meta) != metaLen || meta[0] != metaVersion {
+		return errDamagedMeta
+	}
+	applied := wal.Pos(binary.BigEndian.Uint64(meta[1:]))
+	pt.counted = wal.Pos(binary.BigEndian.Uint64(meta[9:]))
+	pt.expired = wal.Pos(binary.BigEndian.Uint64(meta[17:]))
+	pt.lastMinute = binary.BigEndian.Uint32(meta[25:])
+	if err := pt.loadObjects(); err != nil {
+		return err
+	}
+	if err := pt.loadLanes(); err != nil {
+		return err
+	}
+	if err := pt.recount(applied); err != nil {
+		return err
+	}
+	pt.applied.set(applied)
+	return nil
+}
+
+func (pt *partition) loadObjects() error {
+	prefix := pt.key(tableObject)
+	return pt.walk(prefix, kv.PrefixEnd(prefix), func(k, v []byte) error {
+		var err error
+		switch kind := k[headLen]; kind {
+		case objectEndpoint:
+			e := new(endpoint.Endpoint)
+			if err = json.Unmarshal(v, e); err == nil {
+				pt.register(e)
+			}
+		case objectOrganization:
+			o := new(Organization)
+			if err = json.Unmarshal(v, o); err == nil {
+				pt.tenants.putOrganization(o)
+			}
+		case objectKey:
+			o := new(Key)
+			if err = json.Unmarshal(v, o); err == nil {
+				pt.tenants.putKey(o)
+			}
+		default:
+			err = fmt.Errorf("unknown kind %d", kind)
+		}
+		if err != nil {
+			return fmt.Errorf("read object %q: %w", k[headLen+1:], err)
+		}
+		return nil
+	})
+}
+
+func (pt *partition) loadLanes() error {
+	prefix := pt.key(tableLane)
+	return pt.walk(prefix, kv.PrefixEnd(prefix), func(k, v []byte) error {
+		m := pt.mu.members[endpoint.Key(keyU64(k, headLen))]
+		if m == nil {
+			return fmt.Errorf("lane of an unknown endpoint %d", keyU64(k, headLen))
+		}
+		return m.Lane.decode(v)
+	})
+}
+
+// recount adds the events that matched after a lane's row was last written.
+func (pt *partition) recount(applied wal.Pos) error {
+	var ev event.Event
+	// Endpoints that changed since may have matched under an earlier span, of
+	// which the matcher knows nothing; these few are asked one by one.
+	var changed []*member
+	for _, m := range pt.mu.members {
+		if wal.Pos(m.Version) > pt.counted {
+			changed = append(changed, m)
+		}
+	}
+	slices.SortFunc(changed, byKey)
+	count := func(m *member, at wal.Pos) {
+		if at > m.Counted && m.Owes(uint64(at), &ev) == endpoint.Owed {
+			pt.countMatch(m, at)
+		}
+	}
+	var failed error
+	err := pt.log.Scan(pt.p, pt.counted, applied, func(r wal.Rec) bool {
+		var accepted bool
+		if failed = ev.Decode(r.Data); failed == nil {
+			accepted, failed = pt.isAccepted(&ev, r)
+		}
+		if failed != nil || !accepted {
+			return failed == nil
+		}
+		pt.scratch.endpoints = pt.matcher.Match(&ev, pt.scratch.endpoints[:0])
+		for _, e := range pt.scratch.endpoints {
+			if m := pt.mu.members[e.Key]; wal.Pos(m.Version) <= pt.counted {
+				count(m, r.Pos)
+			}
+		}
+		for _, m := range changed {
+			if m.Organization == ev.Organization {
+				count(m, r.Pos)
+			}
+		}
+		return true
+	})
+	return errors.Join(err, failed)
+}
+
+// isAccepted tells an event from a duplicate, which is in the log too but has
+// no row of its own.
+func (pt *partition) isAccepted(ev *event.Event, r wal.Rec) (bool, error) {
+	if ev.Idempotency.Expires == 0 {
+		return true, nil
+	}
+	row, found, err := pt.eventRow(ev.Organization, r.ID)
+	return found && row.pos == r.Pos, err
+}
+
+// register makes an endpoint known, new or changed.
+func (pt *partition) register(e *endpoint.Endpoint) *member {
+	m := pt.mu.members[e.Key]
+	if m == nil {
+		m = &member{}
+		pt.mu.members[e.Key] = m
+		pt.mu.byID[e.ID] = m
+		list := pt.mu.byOrg[e.Organization]
+		at, _ := slices.BinarySearchFunc(list, e.Key, func(m *member, k endpoint.Key) int { return cmp.Compare(m.Key, k) })
+		m.Endpoint = e
+		pt.mu.byOrg[e.Organization] = slices.Insert(list, at, m)
+	}
+	m.Endpoint = e
+	pt.matcher.Replace(e)
+	return m
+}
+
+// unregister makes an endpoint unknown.
+func (pt *partition) unregister(m *member) {
+	pt.matcher.Remove(m.Key)
+	delete(pt.mu.members, m.Key)
+	delete(pt.mu.byID, m.ID)
+	list := slices.DeleteFunc(slices.Clone(pt.mu.byOrg[m.Organization]), func(o *member) bool { return o == m })
+	if len(list) == 0 {
+		delete(pt.mu.byOrg, m.Organization)
+	} else {
+		pt.mu.byOrg[m.Organization] = list
+	}
+	m.gone = true
+}
+
+func byKey(a, b *member) int { return cmp.Compare(a.Key, b.Key) }
+
+// countMatch notes that an endpoint is owed the event at a position.
+func (pt *partition) countMatch(m *member, at wal.Pos) {
+	if m.Backlog() == 0 {
+		m.Oldest = at
+	}
+	m.Matched++
+	if !m.counting {
+		m.counting = true
+		pt.matched = append(pt.matched, m)
+	}
+}
+
+// walk visits the rows of a range in order. Values are borrowed.
+func (l *Ledger) walk(lower, upper []byte, visit func(k, v []byte) error) error {
+	it, err := l.db.Iter(lower, upper)
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		if err := visit(it.Key(), it.Value()); err != nil {
+			return err
+		}
+	}
+	return it.Err()
+}
+
+func (pt *partition) stop() { pt.applied.stop() }

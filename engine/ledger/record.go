@@ -1,0 +1,98 @@
+package ledger
+
+import (
+	"fmt"
+
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/json"
+	"github.com/hookwheel/hookwheel/wal"
+)
+
+// Config and Command records are JSON: they are rare, people read them in an
+// audit, and fields come and go over the years. Event and Outcome records are
+// binary, see packages event and delivery.
+
+// Audit says who wanted a change, from where.
+type Audit struct {
+	Actor     string `json:"actor,omitempty"`      // key id, or the part of the engine that decided
+	RequestID string `json:"request_id,omitempty"` //
+	Source    string `json:"source,omitempty"`     // network address
+}
+
+// Change is a Config record: one object as it shall be. Base is the version it
+// was computed from, 0 for a new object; when the object has changed in between,
+// apply refuses with ErrChanged and the writer computes again.
+type Change struct {
+	Audit        Audit              `json:"audit"`
+	Base         uint64             `json:"base,omitempty"`
+	Endpoint     *endpoint.Endpoint `json:"endpoint,omitempty"` // its last span says what is wanted from now on
+	Organization *Organization      `json:"organization,omitempty"`
+	Key          *Key               `json:"key,omitempty"`
+}
+
+// Verb is what a Command does.
+type Verb string
+
+const (
+	Enable  Verb = "enable"  // endpoint
+	Disable Verb = "disable" // endpoint, with Reason
+	Pause   Verb = "pause"   // endpoint
+	Resume  Verb = "resume"  // endpoint
+	Delete  Verb = "delete"  // endpoint
+	Retry   Verb = "retry"   // delivery: put it back in line, due now
+	Cancel  Verb = "cancel"  // delivery
+	Expire  Verb = "expire"  // everything of events before Before
+	Forget  Verb = "forget"  // idempotency keys that expired before BeforeTime
+	Erase   Verb = "erase"   // an organization with all that it has
+)
+
+// Command is a Command record: one verb on one object.
+type Command struct {
+	Audit        Audit        `json:"audit"`
+	Verb         Verb         `json:"verb"`
+	Organization string       `json:"organization,omitempty"` // owner of the object; another's is ErrNotFound
+	Endpoint     endpoint.Key `json:"endpoint,omitempty"`
+	Event        wal.Pos      `json:"event,omitempty"`
+	EventID      event.ID     `json:"event_id,omitzero"`
+	Replay       uint32       `json:"replay,omitempty"`
+	Reason       string       `json:"reason,omitempty"`
+	Before       wal.Pos      `json:"before,omitempty"`
+	BeforeTime   int64        `json:"before_time,omitempty"` // Unix ms
+}
+
+// Organization is a tenant. Everything but itself and its keys lives in the
+// partition that its id maps to.
+type Organization struct {
+	ID        string `json:"id"`
+	Version   uint64 `json:"version"`
+	Name      string `json:"name"`
+	Livemode  bool   `json:"livemode"`
+	ParentID  string `json:"parent_id,omitempty"`
+	CreatedAt int64  `json:"created_at"` // Unix ms
+	UpdatedAt int64  `json:"updated_at"`
+	DeletedAt int64  `json:"deleted_at,omitempty"`
+}
+
+// Key is an API key: of one organization, or an admin key of none.
+type Key struct {
+	ID           string   `json:"id"`
+	Version      uint64   `json:"version"`
+	Organization string   `json:"organization_id,omitempty"` // "" = admin
+	Name         string   `json:"name"`
+	Prefix       string   `json:"prefix"` // the first characters, to recognise it by
+	Hash         [32]byte `json:"hash"`   // SHA-256 of the whole key, all that is kept of it
+	Scopes       []string `json:"scopes"`
+	Livemode     bool     `json:"livemode"`
+	CreatedAt    int64    `json:"created_at"` // Unix ms
+	ExpiresAt    int64    `json:"expires_at,omitempty"`
+	RevokedAt    int64    `json:"revoked_at,omitempty"`
+}
+
+func encode(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: ledger cannot encode %T: %v", v, err))
+	}
+	return data
+}
