@@ -22,7 +22,7 @@ const (
 // engine is a `hookwheel serve` with a data directory of its own.
 type engine struct {
 	*process
-	dir  string // holds the data directory
+	data string // its data directory
 	url  string
 	key  string
 	http http.Client
@@ -31,23 +31,20 @@ type engine struct {
 // startEngine starts an engine on an empty data directory and waits until it
 // is ready.
 func (l *lab) startEngine(ctx context.Context) (*engine, error) {
-	dir, err := os.MkdirTemp(l.Dir, "hookwheel-bench-*")
-	if err != nil {
-		return nil, fmt.Errorf("start engine: %w", err)
-	}
 	address, err := freeAddress()
 	if err != nil {
-		os.RemoveAll(dir)
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
-	data := filepath.Join(dir, "data")
+	data, err := os.MkdirTemp(l.dir, "data-*")
+	if err != nil {
+		return nil, fmt.Errorf("start engine: %w", err)
+	}
 	args := append([]string{"serve", "--dev", "--listen", address, "--data-dir", data}, l.ServeFlags...)
 	p, err := startProcess(ctx, "engine", nil, l.Executable, args...)
 	if err != nil {
-		os.RemoveAll(dir)
 		return nil, err
 	}
-	e := &engine{process: p, dir: dir, url: "http://" + address, http: http.Client{Timeout: 30 * time.Second}}
+	e := &engine{process: p, data: data, url: "http://" + address, http: http.Client{Timeout: 30 * time.Second}}
 	if err := e.awaitReady(ctx); err != nil {
 		e.discard()
 		return nil, err
@@ -148,9 +145,10 @@ func (e *engine) do(ctx context.Context, method, path string, body, answer any) 
 	return json.Unmarshal(got, answer)
 }
 
-// discard ends the engine, if it has not ended, and removes its data.
+// discard ends the engine, if it has not ended, and removes its data, which the
+// next run needs the space of.
 func (e *engine) discard() {
 	e.kill()
 	e.http.CloseIdleConnections()
-	os.RemoveAll(e.dir)
+	_ = os.RemoveAll(e.data) // the lab tries again when it closes, and says so
 }

@@ -28,29 +28,47 @@ const (
 	connections = 64 // of the bare client, and so of the producer
 )
 
-// lab is what scenarios work with: a sink that lives as long as the lab, and
-// the means to start producers and engines.
+// lab is what scenarios work with: a sink and a directory that live as long as
+// the lab, and the means to start producers and engines.
 type lab struct {
 	Options
+	dir      string
 	receiver *process
 	sink     *sink.Client
 }
 
 func newLab(ctx context.Context, options Options) (*lab, error) {
-	out, pipe := io.Pipe()
-	receiver, err := startProcess(ctx, "sink", pipe, options.Executable, sinkCommand...)
+	dir, err := os.MkdirTemp(options.Dir, "hookwheel-bench-*")
 	if err != nil {
 		return nil, err
+	}
+	l := &lab{Options: options, dir: dir}
+	if err := l.startSink(ctx); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return l, nil
+}
+
+func (l *lab) startSink(ctx context.Context) error {
+	out, pipe := io.Pipe()
+	receiver, err := startProcess(ctx, "sink", pipe, l.Executable, sinkCommand...)
+	if err != nil {
+		return err
 	}
 	var ready sink.Ready
 	if err := json.NewDecoder(out).Decode(&ready); err != nil {
 		receiver.kill()
-		return nil, errors.Join(fmt.Errorf("read address of sink: %w", err), receiver.wait())
+		return errors.Join(fmt.Errorf("read address of sink: %w", err), receiver.wait())
 	}
-	return &lab{Options: options, receiver: receiver, sink: sink.NewClient(ready.URL)}, nil
+	l.receiver, l.sink = receiver, sink.NewClient(ready.URL)
+	return nil
 }
 
-func (l *lab) close() { l.receiver.kill() }
+// close ends the sink and removes everything that was written to disk.
+func (l *lab) close() error {
+	l.receiver.kill()
+	return os.RemoveAll(l.dir)
+}
 
 // load runs a producer in a process of its own.
 func (l *lab) load(ctx context.Context, config load.Config) (load.Report, error) {
@@ -106,15 +124,14 @@ func (l *lab) bare(ctx context.Context) (reference, error) {
 	return r, nil
 }
 
-// measureFsync returns how long appending 1 KB to a file with an fsync takes,
-// the median of 200. It shows what disk the figures are from; where it is near
-// zero, Dir lies in memory and figures of durable accepts mean nothing.
+// measureFsync returns how long appending 1 KB to a new file in dir with an
+// fsync takes, the median of 200. It shows what disk the figures are from; where it is near
+// zero, dir lies in memory and figures of durable accepts mean nothing.
 func measureFsync(dir string) (time.Duration, error) {
-	file, err := os.CreateTemp(dir, "hookwheel-fsync-*")
+	file, err := os.CreateTemp(dir, "fsync-*")
 	if err != nil {
 		return 0, fmt.Errorf("measure fsync: %w", err)
 	}
-	defer os.Remove(file.Name())
 	defer file.Close()
 	var h measure.Histogram
 	block := slices.Repeat([]byte{'x'}, 1024)

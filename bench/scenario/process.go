@@ -45,7 +45,7 @@ func startProcess(ctx context.Context, name string, out io.Writer, path string, 
 	go func() {
 		p.failed = p.cmd.Wait()
 		if pipe, ok := out.(*io.PipeWriter); ok {
-			pipe.Close()
+			_ = pipe.Close() // never fails
 		}
 		close(p.done)
 	}()

@@ -30,8 +30,8 @@ type Result struct {
 	Costs   []Cost   `json:"costs,omitempty"`
 }
 
-func newReport(options Options) (*Report, error) {
-	fsync, err := measureFsync(options.Dir)
+func newReport(l *lab) (*Report, error) {
+	fsync, err := measureFsync(l.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +40,8 @@ func newReport(options Options) (*Report, error) {
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Go:       runtime.Version(),
 		Fsync:    fsync,
-		Runs:     options.Runs,
-		Duration: options.Duration,
+		Runs:     l.Runs,
+		Duration: l.Duration,
 	}, nil
 }
 

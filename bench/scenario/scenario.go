@@ -117,8 +117,8 @@ func Names() []string {
 // Run runs scenarios one after the other and reports on them. A scenario that
 // fails is reported as failed and does not keep the others from running; the
 // error is for what keeps all of them from it, and for the end of ctx.
-func Run(ctx context.Context, options Options) (*Report, error) {
-	options, err := options.withDefaults()
+func Run(ctx context.Context, options Options) (report *Report, err error) {
+	options, err = options.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("start benchmark: %w", err)
 	}
@@ -129,8 +129,8 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start benchmark: %w", err)
 	}
-	defer lab.close()
-	report, err := newReport(options)
+	defer func() { err = errors.Join(err, lab.close()) }()
+	report, err = newReport(lab)
 	if err != nil {
 		return nil, fmt.Errorf("start benchmark: %w", err)
 	}
