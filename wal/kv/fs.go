@@ -49,8 +49,32 @@ func (f FS) guarded(free func() bool) vfs.FS {
 // Join puts path elements together.
 func (f FS) Join(elem ...string) string { return f.inner().PathJoin(elem...) }
 
-// MkdirAll makes a directory and its parents, readable by the owner alone.
-func (f FS) MkdirAll(dir string) error { return f.inner().MkdirAll(dir, 0o700) }
+// MkdirAll makes a directory and the parents that are missing, durably and
+// readable by the owner alone.
+func (f FS) MkdirAll(dir string) error {
+	var parents []string // of what will be made, the lowest first
+	for d := dir; ; {
+		exists, err := f.Exists(d)
+		if err != nil {
+			return err
+		}
+		up := f.inner().PathDir(d)
+		if exists || up == d {
+			break
+		}
+		parents = append(parents, up)
+		d = up
+	}
+	if err := f.inner().MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, p := range parents {
+		if err := f.SyncDir(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Exists says whether there is a file or directory of that name.
 func (f FS) Exists(name string) (bool, error) {
@@ -154,6 +178,12 @@ func (f FS) Remove(name string) error {
 	}
 	return nil
 }
+
+// RemoveAll deletes a file or a directory with all that is in it.
+func (f FS) RemoveAll(name string) error { return f.inner().RemoveAll(name) }
+
+// List returns the names in a directory.
+func (f FS) List(dir string) ([]string, error) { return f.inner().List(dir) }
 
 // Free returns the bytes this process may still write to the disk that dir is
 // on, and the disk's size. ok is false where the filesystem does not know.
