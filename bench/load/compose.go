@@ -28,13 +28,21 @@ func newComposer(config Config, pool *payload.Pool, connection uint64) *composer
 	return &composer{Config: config, source: pool.Source(config.Size, connection)}
 }
 
-// fill makes request the n-th post. The request borrows the body until the
-// next call.
-func (c *composer) fill(request *fasthttp.Request, n int64, at time.Time) {
-	request.Reset()
+// prepare sets in an empty request what is the same in all posts.
+func (c *composer) prepare(request *fasthttp.Request) {
 	request.SetRequestURI(c.URL)
 	request.Header.SetMethod(fasthttp.MethodPost)
 	request.Header.SetContentType("application/json")
+	if c.Bare {
+		request.Header.Set("Webhook-Signature", bareSignature)
+	} else {
+		request.Header.Set(fasthttp.HeaderAuthorization, "Bearer "+c.Key)
+	}
+}
+
+// fill makes the prepared request the n-th post. The request borrows the body
+// until the next call.
+func (c *composer) fill(request *fasthttp.Request, n int64, at time.Time) {
 	if c.Bare {
 		c.delivery(request, at)
 	} else {
@@ -45,7 +53,6 @@ func (c *composer) fill(request *fasthttp.Request, n int64, at time.Time) {
 
 // events makes what a producer posts: an event, or an array of them.
 func (c *composer) events(request *fasthttp.Request, n int64, at time.Time) {
-	request.Header.Set(fasthttp.HeaderAuthorization, "Bearer "+c.Key)
 	if len(c.Organizations) > 0 {
 		request.Header.Set("Hookwheel-Organization", c.Organizations[n%int64(len(c.Organizations))])
 	}
@@ -87,7 +94,6 @@ func (c *composer) delivery(request *fasthttp.Request, at time.Time) {
 	c.body = append(c.body, '}')
 	request.Header.SetBytesV("Webhook-Id", c.id[:])
 	request.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
-	request.Header.Set("Webhook-Signature", bareSignature)
 }
 
 // answeredIDs yields the event ids in the answer to a post, single or batch.

@@ -171,6 +171,7 @@ func (r *run) post(ctx context.Context, compose *composer) error {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
+	compose.prepare(request)
 	var posts, events int64
 	var ids []byte // told apart after the run, since that costs more than posting does
 	failures := make(map[int]int64)

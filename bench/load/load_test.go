@@ -300,3 +300,22 @@ func TestOpenLoopCountsTheWait(t *testing.T) {
 		time.Sleep(time.Hour) // virtual: lets fasthttp's cleaners end
 	})
 }
+
+// BenchmarkFill is what the generator itself adds to a post.
+func BenchmarkFill(b *testing.B) {
+	pool := payload.NewPool(1)
+	for name, config := range map[string]Config{"bare": {Bare: true}, "event": {Key: "k"}, "batch of 100": {Key: "k", Batch: 100}} {
+		b.Run(name, func(b *testing.B) {
+			config.URL, config.EventType = "http://127.0.0.1/", "bench.event"
+			compose := newComposer(config.withDefaults(), pool, 1)
+			request := fasthttp.AcquireRequest()
+			defer fasthttp.ReleaseRequest(request)
+			compose.prepare(request)
+			at := time.Unix(1700000000, 0)
+			b.ReportAllocs()
+			for b.Loop() {
+				compose.fill(request, 1, at)
+			}
+		})
+	}
+}
