@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/egress"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/retry"
+)
+
+// statusGone is the answer of an endpoint that wants nothing any more.
+const statusGone = 410
+
+// A lane pauses for so long after an attempt that failed for a reason of ours.
+const localPause = 100 // ms
+
+// finished takes what came of an attempt: it decides, tells the outbox, and
+// adapts window, breaker and hold.
+func (l *lane) finished(a *attempt, now int64) {
+	l.shard.engine.memory.give(a.size())
+	switch {
+	case a.void:
+		delete(l.open, a.key())
+		return
+	case a.class == egress.Local:
+		// No fault of the endpoint's, so no attempt: it stays in line.
+		l.shard.engine.memory.take(a.size())
+		l.putBack(a)
+		l.pause(now + localPause)
+		return
+	}
+	l.land(a)
+	s := l.settings.Load()
+	o := delivery.Outcome{
+		Endpoint: uint64(a.Endpoint), Event: uint64(a.Pos), Replay: a.Replay, Render: a.render,
+		Attempt: delivery.Attempt{
+			N: a.n(), At: a.start.UnixMilli(), Duration: a.duration.Milliseconds(),
+			Status: a.status, Class: uint8(a.class), Secret: a.secret, Snippet: a.snippet,
+		},
+	}
+	if a.class == egress.Success {
+		l.succeeded(&o, s, now)
+	} else {
+		l.failed(&o, s, a, now)
+	}
+	o.HoldUntil, o.Position = l.hold, uint64(l.position())
+	if l.breaker.Open {
+		o.ProbeAt, o.Probes = l.breaker.NextProbe, l.breaker.Probes
+	}
+	l.shard.engine.metrics.attempt(a, &o, now)
+	l.shard.outboxes[l.p].add(&o, now)
+}
+
+func (l *lane) succeeded(o *delivery.Outcome, s *settings, now int64) {
+	o.State = delivery.Succeeded
+	l.lastSuccess = now
+	l.hold = 0
+	var closed bool
+	if l.breaker, closed = l.breaker.OnSuccess(); closed {
+		l.window = retry.RestartWindow
+		l.shard.engine.metrics.breakerClosed.Inc()
+		return
+	}
+	l.window = l.window.OnSuccess(s.maxInFlight)
+}
+
+func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) {
+	var asked time.Duration
+	if a.status == 429 || a.status == 503 {
+		asked, _ = retry.ParseRetryAfter(a.again, time.UnixMilli(now))
+	}
+	policy := s.policy
+	policy.MaxAttempts = max(policy.Attempts(), a.row.MaxAttempts)
+	delay, more := policy.Next(a.n(), asked, l.shard.random())
+	switch {
+	case a.status == statusGone:
+		o.State = delivery.Failed
+		l.shard.disable(l, endpoint.ReasonGone)
+	case more:
+		o.State, o.Next = delivery.Retrying, now+delay.Milliseconds()
+	default:
+		o.State = delivery.Exhausted
+	}
+	if asked > 0 {
+		l.pause(now + min(asked, policy.RetryAfterMax).Milliseconds())
+	}
+
+	var opened bool
+	l.breaker, opened = l.breaker.OnFailure(l.shard.engine.options.Breaker, now, l.shard.random())
+	opened = opened && l.breaker.Open
+	if opened || a.class == egress.Timeout || a.class == egress.Connect {
+		l.window = l.window.OnCongestion()
+	}
+	if opened {
+		l.shard.engine.metrics.breakerOpened.Inc()
+		l.recall()
+		l.fallBehind()
+		l.resume()
+	}
+	if s.disableAfter > 0 && l.breaker.Since > 0 && now-l.breaker.Since >= s.disableAfter.Milliseconds() {
+		l.shard.disable(l, endpoint.ReasonFailures)
+	}
+}
+
+// pause holds the lane until a time; what had been made ready goes back.
+func (l *lane) pause(until int64) {
+	if until <= l.hold {
+		return
+	}
+	l.hold = until
+	l.recall()
+	l.resume()
+}
+
+// resume lets attempts start again, if the endpoint's state allows any.
+func (l *lane) resume() {
+	if l.settings.Load().Sends() && !l.shard.stopping {
+		l.ring.resume()
+	}
+}

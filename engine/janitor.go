@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/wal"
+)
+
+const (
+	tidyEvery = time.Minute
+
+	// After a start, retention takes no more than a tenth of the log for so
+	// long, in case the clock is wrong.
+	clockGrace = time.Hour
+)
+
+// tidy is the janitor: once a minute it forgets what retention does not keep.
+// It decides by the clock and writes Commands; apply carries them out.
+func (e *Engine) tidy() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.quit:
+			return
+		case <-tick.C:
+		}
+		if err := e.Tidy(ctx); err != nil && !errors.Is(err, wal.ErrClosed) {
+			e.logger.Error("retention failed, it is tried again in a minute", "error", err)
+		}
+	}
+}
+
+// Tidy does one round of the janitor's work now.
+func (e *Engine) Tidy(ctx context.Context) error {
+	cut, before, err := e.retentionCut()
+	if err != nil {
+		return fmt.Errorf("find what retention does not keep: %w", err)
+	}
+	for p, owner := range e.owners {
+		if err := e.tidyPartition(ctx, p, owner, cut, before); err != nil {
+			return fmt.Errorf("partition %d: %w", p, err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) tidyPartition(ctx context.Context, p int, owner wal.Owner, cut wal.Pos, before int64) error {
+	if _, err := e.ledger.CommandAt(ctx, p, &ledger.Command{Audit: engineAudit, Verb: ledger.Forget, BeforeTime: e.now()}); err != nil {
+		return fmt.Errorf("forget idempotency keys: %w", err)
+	}
+	if cut > 0 {
+		_, err := e.ledger.CommandAt(ctx, p, &ledger.Command{Audit: engineAudit, Verb: ledger.Expire, Before: cut, BeforeTime: before})
+		if err != nil {
+			return fmt.Errorf("expire: %w", err)
+		}
+	}
+	// The ledger has it now; Absorbed and Trim see to it that it is durable.
+	if err := owner.Absorbed(ctx, e.ledger.Applied(p)); err != nil {
+		return fmt.Errorf("shorten the log: %w", err)
+	}
+	if cut > 0 {
+		if err := owner.Trim(ctx, cut); err != nil {
+			return fmt.Errorf("trim the log: %w", err)
+		}
+	}
+	return nil
+}
+
+// engineAudit marks what the engine does of its own accord.
+var engineAudit = ledger.Audit{Actor: "hookwheel"}
+
+// retentionCut is the position before which nothing is kept, and the time of
+// the first event from there on; 0 if everything is to stay. It waits until a
+// hundredth of the retention has come together, so that the work is done in few
+// large steps.
+func (e *Engine) retentionCut() (cut wal.Pos, before int64, err error) {
+	_, oldest, found, err := e.store.OldestEvent()
+	if err != nil || !found {
+		return 0, 0, err
+	}
+	if keep := e.options.Retention; keep > 0 {
+		before = e.now() - keep.Milliseconds()
+		step := min(keep/100, time.Hour).Milliseconds()
+		if oldest < before-step {
+			if cut, err = e.store.CutByTime(before); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	if bytes := e.options.RetentionBytes; bytes > 0 {
+		all, err := e.store.EventBytes(0)
+		if err != nil {
+			return 0, 0, err
+		}
+		if all > bytes+bytes/100 {
+			byBytes, err := e.store.CutByBytes(bytes)
+			if err != nil {
+				return 0, 0, err
+			}
+			if byBytes > cut {
+				cut, before = byBytes, e.now()
+			}
+		}
+	}
+	if cut > 0 && e.mistrustsClock(cut) {
+		return 0, 0, nil
+	}
+	return cut, before, nil
+}
+
+// mistrustsClock holds back the first large cut after a start: a clock that was
+// set forward would otherwise take everything at once.
+func (e *Engine) mistrustsClock(cut wal.Pos) bool {
+	if time.Since(e.started) > clockGrace {
+		return false
+	}
+	all, err := e.store.EventBytes(0)
+	if err != nil || all == 0 {
+		return true
+	}
+	kept, err := e.store.EventBytes(cut)
+	if err != nil || kept < all-all/10 {
+		e.logger.Warn("retention would drop over a tenth of all events right after a start; it waits for an hour: check the clock",
+			"drop_bytes", all-kept, "all_bytes", all)
+		return true
+	}
+	return false
+}
+
+// disable disables an endpoint on the engine's own account, without waiting.
+func (e *Engine) disable(p int, ep *endpoint.Endpoint, reason string) {
+	id := laneID{p, ep.Key}
+	if _, already := e.disabling.LoadOrStore(id, true); already {
+		return
+	}
+	e.background.Go(func() {
+		defer e.disabling.Delete(id)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*e.options.Log.AppendTimeout)
+		defer cancel()
+		_, err := e.ledger.Command(ctx, &ledger.Command{
+			Audit: engineAudit, Verb: ledger.Disable, Organization: ep.Organization, Endpoint: ep.Key, Reason: reason,
+		})
+		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			e.logger.Error("endpoint could not be disabled", "endpoint", ep.ID, "reason", reason, "error", err)
+			return
+		}
+		e.metrics.disabled.Inc()
+		e.logger.Warn("endpoint disabled", "endpoint", ep.ID, "organization", ep.Organization, "reason", reason)
+	})
+}
+
+// storageFailed reports a read that failed. What writes fail the store itself
+// deals with.
+func (e *Engine) storageFailed(err error) {
+	e.metrics.storageErrors.Inc()
+	last := e.lastComplaint.Load()
+	if now := e.now(); now-last > 10_000 && e.lastComplaint.CompareAndSwap(last, now) {
+		e.logger.Error("the store cannot be read; lanes that need it wait", "error", err)
+	}
+}
+
+// The key check lies in the log's store, outside of all partitions.
+var keyCheckRow = []byte{math.MaxUint8, 'k'}
+
+// checkKey refuses a master key that is not the one that the store's secrets
+// are sealed with.
+func (e *Engine) checkKey() error {
+	db := e.store.DB()
+	check, found, err := db.Get(nil, keyCheckRow)
+	if err != nil {
+		return err
+	}
+	if found {
+		if err := e.box.VerifyKeyCheck(check); err != nil {
+			return fmt.Errorf("%w: the secrets in %s are sealed with another one; give the key file that was in use", err, e.options.Log.Dir)
+		}
+		return nil
+	}
+	b := db.Batch()
+	defer b.Close()
+	b.Set(keyCheckRow, e.box.KeyCheck())
+	return b.Commit(true)
+}

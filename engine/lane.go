@@ -1,0 +1,294 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/engine/retry"
+	"github.com/hookwheel/hookwheel/engine/wheel"
+	"github.com/hookwheel/hookwheel/wal"
+)
+
+// laneID names a lane: endpoint keys are unique within a partition.
+type laneID struct {
+	p  int
+	ep endpoint.Key
+}
+
+// lane is the queue of one endpoint. It exists only while the endpoint is owed
+// something; an idle endpoint costs nothing here.
+//
+// What it is owed comes from two sources. Events it has never tried come in log
+// order: live, handed over by apply, or, when it is behind, read back from the
+// log. Deliveries that failed come from the retry index when they are due.
+//
+//	apply ─▶ live ──▶ queue ──┐
+//	log ───▶ behind ─▶ queue ─┴▶ ring ─▶ delivery goroutines ─▶ settled
+//	retry index ─▶ due ────────▶ ▲
+//
+// The shard loop is the only goroutine that touches a lane, except for ring and
+// settings. A lane has at most one timer in the shard's wheel: the earliest
+// moment at which it could do something that it cannot do now.
+type lane struct {
+	shard    *shard
+	p        int
+	key      endpoint.Key
+	settings atomic.Pointer[settings] // read by delivery goroutines, set by the loop
+	ring     ring
+	timer    wheel.Timer[*lane]
+	listed   bool // in shard.dirty
+
+	// Events never tried.
+	queue   []*attempt // in log order
+	scan    wal.Pos    // all that is owed up to here is in the queue or beyond it
+	behind  bool       // there is more on disk; what apply hands over is not taken
+	missed  wal.Pos    // the newest of what was not taken
+	recheck wal.Pos    // up to here, what is read from disk may have a row already
+	reading bool
+
+	// Deliveries that wait for a retry.
+	due     []*attempt // read from the index, and due
+	low     int64      // nothing in the index is due before; where to read from
+	nextDue int64      // the earliest that was not read yet; ledger.Forever = none
+	arrived int64      // the earliest that was settled while a read is under way
+	loading bool
+	more    bool // fifo only: the index holds more than was read
+
+	// Under way. An attempt is open from when it is put into the ring until
+	// apply has settled it; flight holds the events among those that are not
+	// finished, in log order.
+	open   map[openKey]struct{}
+	flight []*attempt
+
+	window      retry.Window
+	breaker     retry.Breaker
+	limiter     *rate.Limiter // nil = unlimited
+	hold        int64         // Unix ms until which a Retry-After, or we, hold it
+	lastSuccess int64         // Unix ms
+	starved     bool          // it could start more if the process had slots
+	turn        bool          // whose turn it is: due deliveries and new events alternate
+	idleSince   int64         // Unix ms; 0 = busy
+}
+
+// openKey names an attempt within its lane.
+type openKey struct {
+	pos    wal.Pos
+	replay uint32
+}
+
+func (a *attempt) key() openKey { return openKey{a.Pos, a.Replay} }
+
+// newLane makes the lane of an endpoint from what the ledger knows of it.
+func newLane(sh *shard, p int, s *settings, known *ledger.Lane) *lane {
+	l := &lane{
+		shard: sh, p: p, key: s.Key,
+		scan: known.Position, missed: known.Position, nextDue: ledger.Forever,
+		open:   make(map[openKey]struct{}),
+		window: retry.StartWindow,
+		breaker: retry.Breaker{
+			Open: known.ProbeAt != 0, Failures: int(known.Failures), Since: known.FailingFrom,
+			Probes: int(known.Probes), NextProbe: known.ProbeAt,
+		},
+		hold:        known.HoldUntil,
+		lastSuccess: known.LastSuccess,
+	}
+	l.timer.Value = l
+	l.use(s)
+	if known.Waiting() > 0 {
+		l.nextDue = 0
+	}
+	return l
+}
+
+// use takes new settings.
+func (l *lane) use(s *settings) {
+	old := l.settings.Swap(s)
+	switch {
+	case s.RateLimit == nil:
+		l.limiter = nil
+	case l.limiter == nil:
+		l.limiter = rate.NewLimiter(s.rate, s.burst)
+	case *s.RateLimit != *old.RateLimit:
+		l.limiter.SetLimit(s.rate)
+		l.limiter.SetBurst(s.burst)
+	}
+	if s.Sends() && !l.shard.stopping {
+		l.ring.resume()
+	} else {
+		l.recall()
+		l.fallBehind()
+	}
+}
+
+// owe takes an event that apply has just found the lane to be owed.
+func (l *lane) owe(o *ledger.Owed) {
+	if o.Pos <= l.scan {
+		return // it was read from disk before apply's word of it arrived
+	}
+	if l.behind || !l.settings.Load().Sends() || len(l.queue) >= l.appetite() || !l.shard.engine.memory.has() {
+		l.behind, l.missed = true, o.Pos
+		return
+	}
+	l.enqueue(&attempt{
+		lane: l, Ref: ledger.Ref{Endpoint: l.key, Pos: o.Pos},
+		event: o.Event, matched: o.Matched,
+	})
+}
+
+// enqueue puts an event behind all that is queued.
+func (l *lane) enqueue(a *attempt) {
+	a.prev, l.scan = l.scan, a.Pos
+	l.shard.engine.memory.take(a.size())
+	l.queue = append(l.queue, a)
+}
+
+// appetite is how many events are worth having in the queue: a lane whose
+// receiver takes many at once eats faster than one that hangs.
+func (l *lane) appetite() int { return min(16*int(l.window), 1024) }
+
+// fallBehind lets go of the queue: the lane cannot send for a while, and will
+// read it back from the log.
+func (l *lane) fallBehind() {
+	if len(l.queue) == 0 {
+		return
+	}
+	l.behind = true
+	l.missed = max(l.missed, l.scan)
+	l.scan = l.queue[0].prev
+	for _, a := range l.queue {
+		l.shard.engine.memory.give(a.size())
+	}
+	l.queue = nil
+}
+
+// took merges what the reader found for the lane.
+func (l *lane) took(r *readResult) {
+	l.reading = false
+	if !l.behind || r.after != l.scan {
+		return // it let go of its queue meanwhile: ask again
+	}
+	for _, found := range r.found {
+		l.enqueue(&attempt{lane: l, Ref: ledger.Ref{Endpoint: l.key, Pos: found.pos}, event: found.event})
+	}
+	l.scan = r.upTo
+	if l.scan >= l.missed {
+		l.behind = false
+	}
+}
+
+// loaded merges what the reader found in the retry index. What was settled
+// after it looked is not in there.
+//
+// A fifo lane wants to know who is first in line, due or not; for another, what
+// is not due stays in the index.
+func (l *lane) loaded(r *loadResult, now int64) {
+	fifo := l.settings.Load().fifo()
+	l.loading, l.more = false, false
+	l.nextDue, l.low = min(r.rest, l.arrived), min(r.first, l.arrived)
+	if fifo && r.rest != ledger.Forever {
+		l.more, l.nextDue = true, l.arrived
+	}
+	for i := range r.found {
+		w := &r.found[i]
+		a := &attempt{lane: l, Ref: w.Ref, retried: true, due: w.At, place: w.Queue}
+		if _, open := l.open[a.key()]; open {
+			continue
+		}
+		if w.At > now && !fifo {
+			l.nextDue = min(l.nextDue, w.At)
+			continue
+		}
+		l.open[a.key()] = struct{}{}
+		l.due = append(l.due, a)
+	}
+	if fifo {
+		slices.SortFunc(l.due, func(a, b *attempt) int { return cmp.Compare(a.place, b.place) })
+	}
+}
+
+// settle takes apply's word on an outcome, or on a delivery that a person put
+// back in line.
+func (l *lane) settle(s ledger.Settled) {
+	delete(l.open, openKey{s.Pos, s.Replay})
+	if s.State == delivery.Retrying || s.State == delivery.Pending {
+		l.nextDue = min(l.nextDue, s.Next)
+		l.low = min(l.low, s.Next)
+		l.arrived = min(l.arrived, s.Next)
+	}
+}
+
+// cancel takes an event out of the queue that was canceled before it was tried.
+// If it is in the ring already, the attempt is made: its outcome is late.
+func (l *lane) cancel(ref ledger.Ref) {
+	l.recheck = max(l.recheck, ref.Pos)
+	for i, a := range l.queue {
+		if a.Pos == ref.Pos && ref.Replay == 0 {
+			l.shard.engine.memory.give(a.size())
+			l.queue = append(l.queue[:i], l.queue[i+1:]...)
+			return
+		}
+	}
+}
+
+// recall takes back what is ready but has not started, and starts no more
+// until the ring is resumed.
+func (l *lane) recall() {
+	unstarted := l.ring.stop()
+	for i := len(unstarted) - 1; i >= 0; i-- {
+		l.putBack(unstarted[i])
+	}
+}
+
+// putBack returns an attempt that was not made to where it came from.
+func (l *lane) putBack(a *attempt) {
+	if a.retried {
+		l.due = slices.Insert(l.due, 0, a)
+		return
+	}
+	l.land(a)
+	delete(l.open, a.key())
+	at, _ := slices.BinarySearchFunc(l.queue, a.Pos, byPos)
+	l.queue = slices.Insert(l.queue, at, a)
+}
+
+// launch notes that an attempt goes into the ring.
+func (l *lane) launch(a *attempt) {
+	if a.retried {
+		return // open since it was read
+	}
+	l.open[a.key()] = struct{}{}
+	at, _ := slices.BinarySearchFunc(l.flight, a.Pos, byPos)
+	l.flight = slices.Insert(l.flight, at, a)
+}
+
+// land takes an event out of the flight.
+func (l *lane) land(a *attempt) {
+	if at, found := slices.BinarySearchFunc(l.flight, a.Pos, byPos); found {
+		l.flight = slices.Delete(l.flight, at, at+1)
+	}
+}
+
+func byPos(a *attempt, pos wal.Pos) int { return cmp.Compare(a.Pos, pos) }
+
+// position is up to where all that the lane is owed has had an attempt.
+func (l *lane) position() wal.Pos {
+	switch {
+	case len(l.flight) > 0:
+		return l.flight[0].prev
+	case len(l.queue) > 0:
+		return l.queue[0].prev
+	}
+	return l.scan
+}
+
+// idle reports whether nothing at all is left to do.
+func (l *lane) idle(now int64) bool {
+	return len(l.queue) == 0 && len(l.due) == 0 && len(l.open) == 0 && !l.behind && !l.reading && !l.loading &&
+		l.nextDue == ledger.Forever && !l.breaker.Open && l.hold <= now
+}

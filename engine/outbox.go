@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/wal"
+)
+
+// Rule: never send what cannot be recorded. No attempt starts for a partition
+// while more outcomes than this wait to be written, or the oldest for longer.
+const (
+	outboxLimit = 4096
+	outboxAge   = 500 // ms
+)
+
+const (
+	outboxDelay = 1   // ms: outcomes gather for so long before they are written
+	outboxRetry = 100 // ms: pause after the log has refused them
+)
+
+// outbox gathers the outcomes of one shard for one partition and writes them to
+// the log, one append at a time: so their order is the order in which the
+// attempts finished, which the positions in them rely on. Belongs to the loop.
+type outbox struct {
+	shard *shard
+	p     int
+	owner wal.Owner
+
+	waiting []delivery.Outcome
+	writing []delivery.Outcome // handed to the log, which has not answered
+	oldest  int64              // Unix ms, when the oldest of both was added
+	due     int64              // when to write; 0 = nothing waits
+
+	recs []wal.Rec
+	data []byte
+}
+
+func (b *outbox) add(o *delivery.Outcome, now int64) {
+	if len(b.waiting)+len(b.writing) == 0 {
+		b.oldest = now
+	}
+	if len(b.waiting) == 0 && b.due == 0 {
+		b.due = now + outboxDelay
+	}
+	b.waiting = append(b.waiting, *o)
+	b.shard.engine.metrics.unwritten.Add(1)
+}
+
+// blockedUntil is when an attempt may start as far as the outbox is concerned.
+func (b *outbox) blockedUntil(now int64) int64 {
+	unwritten := len(b.waiting) + len(b.writing)
+	if unwritten > outboxLimit || unwritten > 0 && now-b.oldest > outboxAge {
+		return now + outboxRetry/2
+	}
+	return 0
+}
+
+// flush writes what waits, if it is time and the log has answered the last
+// append.
+func (b *outbox) flush(now int64) {
+	if len(b.writing) > 0 || len(b.waiting) == 0 || now < b.due {
+		return
+	}
+	b.writing, b.waiting = b.waiting, b.writing[:0]
+	b.due = 0
+	b.append()
+}
+
+func (b *outbox) append() {
+	b.data, b.recs = b.data[:0], b.recs[:0]
+	ends := make([]int, 0, 64)
+	for i := range b.writing {
+		b.data = b.writing[i].Append(b.data)
+		ends = append(ends, len(b.data))
+	}
+	from := 0
+	for _, end := range ends {
+		b.recs = append(b.recs, wal.Rec{Kind: wal.Outcome, ID: ledger.NewID(), Data: b.data[from:end:end]})
+		from = end
+	}
+	b.owner.Commit(b.recs, func(err error) { b.shard.wrote(b.p, err) })
+}
+
+// wrote takes the log's answer. Outcomes that may or may not be in the log are
+// written again, marked as repeated.
+func (b *outbox) wrote(err error, now int64) {
+	if err != nil {
+		unknown := errors.Is(err, wal.ErrTimeout)
+		for i := range b.writing {
+			b.writing[i].Repeated = b.writing[i].Repeated || unknown
+		}
+		b.waiting = append(b.writing, b.waiting...)
+		b.writing, b.due = nil, now+outboxRetry
+		return
+	}
+	b.shard.engine.metrics.unwritten.Add(-float64(len(b.writing)))
+	clear(b.writing)
+	b.writing = b.writing[:0]
+	b.oldest = now
+	if len(b.waiting) > 0 {
+		b.due = now
+	}
+}
+
+// empty reports whether everything is written.
+func (b *outbox) empty() bool { return len(b.waiting)+len(b.writing) == 0 }

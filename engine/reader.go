@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/wal"
+)
+
+// readChunk is how many events one pass over the log looks at: enough that the
+// cost of an iterator does not show.
+const readChunk = 512
+
+// readRequest asks for what a lane is owed after a position, or, with retries,
+// for what waits in its part of the retry index.
+type readRequest struct {
+	lane *lane // only its p and key are used; the rest is the loop's
+	want int
+
+	after   wal.Pos
+	recheck wal.Pos // up to here, leave out what has a row
+
+	retries bool
+	from    int64
+}
+
+// readResult: the lane is owed found, and nothing else, after after up to upTo.
+type readResult struct {
+	lane  *lane
+	after wal.Pos
+	upTo  wal.Pos
+	found []foundEvent
+	err   error
+}
+
+type foundEvent struct {
+	pos   wal.Pos
+	event *event.Event
+}
+
+// loadResult: found begins with the earliest entry, due at first; rest is when
+// the first one after them is due. Both are ledger.Forever if there is none.
+type loadResult struct {
+	lane        *lane
+	first, rest int64
+	found       []ledger.Waiting
+	err         error
+}
+
+// reader is a shard's access to the disk, in a goroutine of its own so that the
+// loop never waits for it. Lanes that are behind at about the same place are
+// served by one pass over the log, and each event is matched once for all.
+type reader struct {
+	shard *shard
+	mu    struct {
+		sync.Mutex
+		requests []readRequest
+	}
+	wake chan struct{}
+}
+
+func (r *reader) request(q readRequest) {
+	r.mu.Lock()
+	r.mu.requests = append(r.mu.requests, q)
+	r.mu.Unlock()
+	signal(r.wake)
+}
+
+func (r *reader) run(quit <-chan struct{}) {
+	for {
+		select {
+		case <-quit:
+			return
+		case <-r.wake:
+		}
+		r.mu.Lock()
+		requests := r.mu.requests
+		r.mu.requests = nil
+		r.mu.Unlock()
+		r.serve(requests)
+	}
+}
+
+func (r *reader) serve(requests []readRequest) {
+	var behind []readRequest
+	for _, q := range requests {
+		if q.retries {
+			r.shard.loaded(r.load(q))
+		} else {
+			behind = append(behind, q)
+		}
+	}
+	slices.SortFunc(behind, func(a, b readRequest) int {
+		return cmp.Or(cmp.Compare(a.lane.p, b.lane.p), cmp.Compare(a.after, b.after))
+	})
+	for len(behind) > 0 {
+		n := r.pass(behind)
+		behind = behind[n:]
+	}
+}
+
+func (r *reader) load(q readRequest) loadResult {
+	res := loadResult{lane: q.lane, first: ledger.Forever, rest: ledger.Forever}
+	res.found, res.err = r.shard.engine.ledger.WaitingFrom(q.lane.p, q.lane.key, q.from, q.want+1, nil)
+	if len(res.found) > 0 {
+		res.first = res.found[0].At
+	}
+	if len(res.found) > q.want {
+		res.rest = res.found[q.want].At
+		res.found = res.found[:q.want]
+	}
+	return res
+}
+
+// pass reads one chunk of the log, from where the first request is, and serves
+// every request of its partition that begins within the chunk. It returns how
+// many those are, at least one.
+func (r *reader) pass(requests []readRequest) (served int) {
+	l := r.shard.engine.ledger
+	p := requests[0].lane.p
+	end := l.Applied(p) // read before the endpoints, so that these know of every change up to here
+	var takers []*taker
+	join := func(at wal.Pos) {
+		for served < len(requests) && requests[served].lane.p == p && requests[served].after < at {
+			takers = append(takers, newTaker(l, requests[served]))
+			served++
+		}
+	}
+	seen, upTo := 0, end
+	err := l.EventsAfter(p, requests[0].after, end, func(at wal.Pos, ev *event.Event) bool {
+		join(at)
+		seen++
+		var kept *event.Event // one copy for all
+		hungry := false
+		for _, t := range takers {
+			hungry = t.offer(l, at, ev, &kept) || hungry
+		}
+		if seen == readChunk || !hungry {
+			upTo = at
+			return false
+		}
+		return true
+	})
+	if upTo == end {
+		join(end + 1)
+	}
+	for _, t := range takers {
+		t.result.err = errors.Join(t.result.err, err)
+		t.result.upTo = min(t.result.upTo, upTo)
+		r.shard.read(t.result)
+	}
+	return served
+}
+
+// taker is a request that is being served.
+type taker struct {
+	readRequest
+	endpoint *endpoint.Endpoint // nil = gone
+	result   readResult
+}
+
+func newTaker(l *ledger.Ledger, q readRequest) *taker {
+	e, _, _ := l.Lookup(q.lane.p, q.lane.key)
+	return &taker{readRequest: q, endpoint: e, result: readResult{lane: q.lane, after: q.after, upTo: math.MaxUint64}}
+}
+
+// offer takes an event if the lane is owed it, and says whether it wants more.
+func (t *taker) offer(l *ledger.Ledger, at wal.Pos, ev *event.Event, kept **event.Event) (more bool) {
+	if t.endpoint == nil || len(t.result.found) == t.want || t.result.err != nil {
+		return false
+	}
+	if t.endpoint.Organization != ev.Organization || t.endpoint.Owes(uint64(at), ev) != endpoint.Owed {
+		return true
+	}
+	if at <= t.recheck {
+		var started bool
+		started, t.result.err = l.Started(t.lane.p, ledger.Ref{Endpoint: t.lane.key, Pos: at})
+		if started || t.result.err != nil {
+			return t.result.err == nil
+		}
+	}
+	if *kept == nil {
+		*kept = ev.Clone()
+	}
+	t.result.found = append(t.result.found, foundEvent{at, *kept})
+	if len(t.result.found) == t.want {
+		t.result.upTo = at
+	}
+	return len(t.result.found) < t.want
+}

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// ring hands attempts from the loop to the lane's delivery goroutines. It is
+// the only state that both touch.
+//
+// stopped is read and the start time taken in the same critical section as the
+// attempt: what starts has started before stop returns. That is what lets a
+// disable promise that nothing starts after its answer (G6).
+type ring struct {
+	mu      sync.Mutex
+	ready   []*attempt // the next one first
+	limit   int        // how many delivery goroutines may run
+	running int        // how many do
+	stopped bool
+}
+
+// fill appends attempts, sets the limit, and returns how many goroutines the
+// caller must start. admit is asked for each, with the number that the lane has.
+func (r *ring) fill(more []*attempt, limit int, admit func(held int) bool) (start int, starved bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ready = append(r.ready, more...)
+	r.limit = limit
+	for !r.stopped && start < len(r.ready) && r.running < limit {
+		if !admit(r.running) {
+			return start, true
+		}
+		r.running++
+		start++
+	}
+	return start, false
+}
+
+// take returns the next attempt, started now, or nil when the goroutine must
+// end: nothing is ready, the lane is stopped, or it has too many of them; then
+// left is how many go on. keep is asked with the number of the others.
+func (r *ring) take(keep func(others int) bool) (a *attempt, left int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.ready) == 0 || r.stopped || r.running > r.limit || !keep(r.running-1) {
+		r.running--
+		return nil, r.running
+	}
+	a = r.ready[0]
+	r.ready = slices.Delete(r.ready, 0, 1)
+	a.start = time.Now()
+	return a, r.running
+}
+
+// load is how many attempts wait and how many goroutines run.
+func (r *ring) load() (ready, running int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.ready), r.running
+}
+
+// stop lets no more attempts start and returns the ones that were ready, in
+// order.
+func (r *ring) stop() (unstarted []*attempt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+	unstarted, r.ready = r.ready, nil
+	return unstarted
+}
+
+// resume undoes stop.
+func (r *ring) resume() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = false
+}

@@ -1,0 +1,382 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/engine/retry"
+	"github.com/hookwheel/hookwheel/engine/wheel"
+	"github.com/hookwheel/hookwheel/wal"
+)
+
+// shard owns the lanes of a fixed part of all endpoints and runs the loop that
+// is the only one to touch them. Everybody else leaves a message in its inbox:
+//
+//	apply: what is owed, what was settled, which endpoints changed
+//	delivery goroutines: what came of an attempt
+//	reader: what was found on disk
+//	log: outcomes are written
+//
+// One turn of the loop takes all messages at once, lets the due timers fire,
+// pumps every lane that something happened to, and writes outcomes. So the cost
+// of a wake-up is shared by all that came in meanwhile.
+type shard struct {
+	engine *Engine
+	n      int
+	reader reader
+	inbox  inbox
+
+	// Only the loop touches what follows.
+	lanes    map[laneID]*lane
+	wheel    *wheel.Wheel[*lane]
+	dirty    []*lane
+	starving []*lane
+	outboxes []*outbox // by partition
+	stopping bool
+	ending   bool          // stopping, and no attempt is under way any more
+	done     chan struct{} // closed when ending and every outcome is written
+	drained  inboxes
+}
+
+// inbox is what others leave for the loop, in the order in which it was left
+// within each list.
+type inbox struct {
+	mu sync.Mutex
+	inboxes
+	wake chan struct{} // one token
+}
+
+type inboxes struct {
+	applied  []appliedPart
+	finished []*attempt
+	ended    []*lane // a delivery goroutine of it has ended
+	read     []readResult
+	loaded   []loadResult
+	wrote    []wroteResult
+	barriers []chan<- struct{}
+	stop     bool // start no more attempts
+	last     bool // no attempt is under way any more
+	starved  bool // there are slots again
+}
+
+// appliedPart is what one group of records means for one shard.
+type appliedPart struct {
+	p         int
+	endpoints []*endpoint.Endpoint
+	owed      []ledger.Owed
+	settled   []ledger.Settled
+	canceled  []ledger.Ref
+}
+
+func (a *appliedPart) empty() bool {
+	return len(a.endpoints)+len(a.owed)+len(a.settled)+len(a.canceled) == 0
+}
+
+type wroteResult struct {
+	p   int
+	err error
+}
+
+func newShard(e *Engine, n int, now int64) *shard {
+	sh := &shard{engine: e, n: n, done: make(chan struct{}), lanes: make(map[laneID]*lane), wheel: wheel.New[*lane](now)}
+	sh.inbox.wake = make(chan struct{}, 1)
+	sh.reader = reader{shard: sh, wake: make(chan struct{}, 1)}
+	for p := range e.ledger.Partitions() {
+		sh.outboxes = append(sh.outboxes, &outbox{shard: sh, p: p, owner: e.owners[p]})
+	}
+	return sh
+}
+
+// signal wakes a loop that waits, or that will look again anyway.
+func signal(wake chan<- struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
+// leave puts a message into the inbox.
+func (sh *shard) leave(message func(*inboxes)) {
+	sh.inbox.mu.Lock()
+	message(&sh.inbox.inboxes)
+	sh.inbox.mu.Unlock()
+	signal(sh.inbox.wake)
+}
+
+func (sh *shard) finished(a *attempt) {
+	sh.inbox.mu.Lock()
+	sh.inbox.finished = append(sh.inbox.finished, a)
+	sh.inbox.mu.Unlock()
+	signal(sh.inbox.wake)
+}
+
+func (sh *shard) ended(l *lane) { sh.leave(func(in *inboxes) { in.ended = append(in.ended, l) }) }
+func (sh *shard) read(r readResult) {
+	sh.leave(func(in *inboxes) { in.read = append(in.read, r) })
+}
+func (sh *shard) loaded(r loadResult) {
+	sh.leave(func(in *inboxes) { in.loaded = append(in.loaded, r) })
+}
+func (sh *shard) wrote(p int, err error) {
+	sh.leave(func(in *inboxes) { in.wrote = append(in.wrote, wroteResult{p, err}) })
+}
+
+// run is the loop, until quit is closed.
+func (sh *shard) run(quit <-chan struct{}) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-sh.inbox.wake:
+		case <-timer.C:
+		case <-quit:
+			return
+		}
+		now := sh.engine.now()
+		sh.drain(now)
+		sh.wheel.Advance(now, func(t *wheel.Timer[*lane]) { sh.touch(t.Value) })
+		for _, l := range sh.dirty {
+			l.listed = false
+			l.pump(now)
+		}
+		clear(sh.dirty)
+		sh.dirty = sh.dirty[:0]
+		next, pending := sh.wheel.Next()
+		for _, b := range sh.outboxes {
+			b.flush(now)
+			if b.due != 0 && (!pending || b.due < next) {
+				next, pending = b.due, true
+			}
+		}
+		if sh.ending {
+			sh.checkDone()
+		}
+		if pending {
+			timer.Reset(time.Duration(max(0, next-now)) * time.Millisecond)
+		} else {
+			timer.Stop()
+		}
+	}
+}
+
+func (sh *shard) checkDone() {
+	for _, b := range sh.outboxes {
+		if !b.empty() {
+			return
+		}
+	}
+	select {
+	case <-sh.done:
+	default:
+		close(sh.done)
+	}
+}
+
+// touch lists a lane to be pumped in this turn.
+func (sh *shard) touch(l *lane) {
+	if !l.listed {
+		l.listed = true
+		sh.dirty = append(sh.dirty, l)
+	}
+}
+
+// drain takes all messages. Changes of endpoints come before what is owed: a
+// new endpoint's first event may be in the same group.
+func (sh *shard) drain(now int64) {
+	sh.inbox.mu.Lock()
+	in := sh.inbox.inboxes
+	sh.inbox.inboxes = sh.drained
+	sh.inbox.mu.Unlock()
+
+	if in.stop && !sh.stopping {
+		sh.stopping = true
+		for _, l := range sh.lanes {
+			l.recall()
+			sh.touch(l)
+		}
+	}
+	sh.ending = sh.ending || in.last
+	for _, a := range in.finished {
+		a.lane.finished(a, now)
+		sh.touch(a.lane)
+	}
+	for i := range in.wrote {
+		sh.outboxes[in.wrote[i].p].wrote(in.wrote[i].err, now)
+	}
+	for i := range in.applied {
+		sh.apply(&in.applied[i])
+	}
+	for i := range in.read {
+		r := &in.read[i]
+		if r.err != nil {
+			sh.engine.storageFailed(r.err)
+			r.lane.reading = false
+			r.lane.pause(now + 1000)
+		} else {
+			r.lane.took(r)
+		}
+		sh.touch(r.lane)
+	}
+	for i := range in.loaded {
+		r := &in.loaded[i]
+		if r.err != nil {
+			sh.engine.storageFailed(r.err)
+			r.lane.loading, r.lane.nextDue = false, now
+			r.lane.pause(now + 1000)
+		} else {
+			r.lane.loaded(r, now)
+		}
+		sh.touch(r.lane)
+	}
+	for _, l := range in.ended {
+		sh.touch(l)
+	}
+	if in.starved {
+		for _, l := range sh.starving {
+			sh.touch(l)
+		}
+		sh.starving = sh.starving[:0]
+	}
+	for _, barrier := range in.barriers {
+		close(barrier)
+	}
+	sh.drained = in.reset()
+}
+
+// reset empties the lists and keeps their memory.
+func (in inboxes) reset() inboxes {
+	clear(in.applied)
+	clear(in.finished)
+	clear(in.ended)
+	clear(in.read)
+	clear(in.loaded)
+	clear(in.barriers)
+	return inboxes{
+		applied: in.applied[:0], finished: in.finished[:0], ended: in.ended[:0], read: in.read[:0],
+		loaded: in.loaded[:0], wrote: in.wrote[:0], barriers: in.barriers[:0],
+	}
+}
+
+func (sh *shard) apply(part *appliedPart) {
+	for _, e := range part.endpoints {
+		sh.changed(part.p, e)
+	}
+	for i := range part.owed {
+		o := &part.owed[i]
+		if l := sh.lane(part.p, o.Endpoint, o.Pos); l != nil {
+			l.owe(o)
+			sh.touch(l)
+		}
+	}
+	for _, s := range part.settled {
+		if l := sh.lane(part.p, s.Endpoint, 0); l != nil {
+			l.settle(s)
+			sh.touch(l)
+		}
+	}
+	for _, ref := range part.canceled {
+		if l := sh.lanes[laneID{part.p, ref.Endpoint}]; l != nil {
+			l.cancel(ref)
+			sh.touch(l)
+		}
+	}
+}
+
+// changed takes a new version of an endpoint. One without a lane gets it when
+// there is something to send.
+func (sh *shard) changed(p int, e *endpoint.Endpoint) {
+	l := sh.lanes[laneID{p, e.Key}]
+	switch {
+	case l == nil && e.Sends():
+		sh.resurrect(p, e.Key)
+	case l != nil:
+		s := sh.settings(e)
+		if s == nil {
+			return
+		}
+		if s.Sends() && !l.settings.Load().Sends() { // enabled or resumed: a fresh start
+			l.breaker, l.hold = retry.Breaker{}, 0
+		}
+		l.use(s)
+		sh.touch(l)
+		if e.DeletedAt != 0 {
+			sh.forget(l)
+		}
+	}
+}
+
+// resurrect makes the lane of an endpoint that is owed something from before
+// this process, or from while it could not be sent anything.
+func (sh *shard) resurrect(p int, ep endpoint.Key) {
+	e, known, alive := sh.engine.ledger.Lookup(p, ep)
+	if alive && e.Sends() && known.Backlog()+known.Waiting() > 0 {
+		if l := sh.lane(p, ep, 0); l != nil {
+			sh.touch(l)
+		}
+	}
+}
+
+// lane is the lane of an endpoint, made now if it has none; nil when there is
+// no such endpoint any more. owed is the position of the event that it is
+// needed for, 0 if it is none: a lane whose backlog begins with that event
+// takes it from memory, any other begins by reading.
+func (sh *shard) lane(p int, ep endpoint.Key, owed wal.Pos) *lane {
+	id := laneID{p, ep}
+	if l := sh.lanes[id]; l != nil {
+		return l
+	}
+	applied := sh.engine.ledger.Applied(p)
+	e, known, alive := sh.engine.ledger.Lookup(p, ep)
+	if !alive {
+		return nil
+	}
+	s := sh.settings(e)
+	if s == nil {
+		return nil
+	}
+	l := newLane(sh, p, s, &known)
+	if known.Backlog() > 0 && (owed == 0 || known.Oldest != owed) {
+		l.behind, l.missed, l.recheck = true, applied, applied
+	}
+	sh.lanes[id] = l
+	return l
+}
+
+// settings works out an endpoint's settings. They can fail only when a stored
+// secret cannot be opened: then nothing is sent, and the operator is told.
+func (sh *shard) settings(e *endpoint.Endpoint) *settings {
+	s, err := sh.engine.options.Defaults.settings(e, sh.engine.box)
+	if err != nil {
+		sh.engine.logger.Error("endpoint cannot be used", "endpoint", e.ID, "error", err)
+		return nil
+	}
+	return s
+}
+
+func (sh *shard) forget(l *lane) {
+	sh.wheel.Stop(&l.timer)
+	delete(sh.lanes, laneID{l.p, l.key})
+}
+
+func (sh *shard) starve(l *lane) {
+	for _, s := range sh.starving {
+		if s == l {
+			return
+		}
+	}
+	sh.starving = append(sh.starving, l)
+	sh.engine.starving.Store(true)
+}
+
+// disable asks for the endpoint to be disabled, without waiting: the answer
+// comes back as a change. Meanwhile nothing more is started.
+func (sh *shard) disable(l *lane, reason string) {
+	l.recall()
+	l.hold = max(l.hold, sh.engine.now()+1000)
+	sh.engine.disable(l.p, l.settings.Load().Endpoint, reason)
+}
+
+func (sh *shard) random() float64 { return rand.Float64() }
