@@ -25,16 +25,22 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-func benchmarkAppend(b *testing.B, batch, writers int) {
+// openStore opens an empty log on disk until the benchmark ends.
+func openStore(b *testing.B) *wal.Store {
 	store, err := wal.Open(wal.Options{Dir: b.TempDir(), DiskReserve: -1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() {
+	b.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			b.Error(err)
 		}
-	}()
+	})
+	return store
+}
+
+func benchmarkAppend(b *testing.B, batch, writers int) {
+	store := openStore(b)
 	pool := payload.NewPool(1)
 	var left atomic.Int64
 	left.Store(int64(b.N))
