@@ -130,16 +130,16 @@ func (s *Signer) sign(h *Headers, m *Message, keys []*signingKey) (keyID string)
 // standard appends the headers of Standard Webhooks, with a signature of every
 // key, separated by spaces.
 func (h *Headers) standard(m *Message, keys []*signingKey) {
-	h.begin(headerID)
-	h.values = append(h.values, m.ID...)
-	h.begin(headerTimestamp)
-	h.values = strconv.AppendInt(h.values, m.At/1000, 10)
-	h.begin(headerStandard)
 	h.text = append(h.text[:0], m.ID...)
 	h.text = append(h.text, '.')
 	h.text = strconv.AppendInt(h.text, m.At/1000, 10)
 	h.text = append(h.text, '.')
 	prefix := len(h.text)
+	h.begin(headerID)
+	h.values = append(h.values, m.ID...)
+	h.begin(headerTimestamp)
+	h.values = append(h.values, h.text[len(m.ID)+1:prefix-1]...)
+	h.begin(headerStandard)
 	separator := ""
 	for _, key := range keys {
 		if !key.valid(m.At) {
