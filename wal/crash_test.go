@@ -12,7 +12,7 @@ import (
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
 
-const crashSeeds = 150
+const crashSeeds = 120
 
 // A power cut at any moment, with any part of what was not synced on disk or
 // not, takes nothing that was acknowledged (G1), takes outcomes only as a suffix

@@ -180,14 +180,18 @@ func (s *Store) tailMemory(ctx context.Context, p int, apply func([]Rec) error) 
 				return ErrClosed
 			}
 		}
+		var err error
 		for chunk := range slices.Chunk(recs, applyMax) {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+			if err == nil {
+				err = context.Cause(ctx)
 			}
-			if err := apply(chunk); err != nil {
-				return err
+			if err == nil {
+				err = apply(chunk)
 			}
-			s.queue.release(sizeOf(chunk))
+			s.queue.release(sizeOf(chunk)) // also what is left at the end
+		}
+		if err != nil {
+			return err
 		}
 		clear(recs) // let go of Data and Local
 		spare = recs

@@ -1,0 +1,82 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// A copy made while the log is written to opens, and holds all that was
+// acknowledged before it was begun, in order and without a hole.
+func TestCheckpointUnderLoad(t *testing.T) {
+	s := open(t, Options{FS: kv.MemFS(), Partitions: 2, MemTableSize: 256 << 10, Logger: quiet})
+	var acked atomic.Int64
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := try(s, 0, event(fmt.Sprintf("%d %0*d", i, i%2000, 0))); err != nil {
+				t.Errorf("append: %v", err)
+				return
+			}
+			acked.Add(1)
+		}
+	})
+	for n := range 5 {
+		for before := acked.Load(); acked.Load() < before+50; {
+			if err := try(s, 1, event("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dir := fmt.Sprintf("/backup/%d", n)
+		want := acked.Load()
+		if err := s.Checkpoint(dir); err != nil {
+			t.Fatal(err)
+		}
+		c := open(t, Options{Dir: dir, FS: s.fs})
+		recs := drain(t, c, 0, 0)
+		if int64(len(recs)) < want {
+			t.Errorf("copy %d: got %d records, want at least %d", n, len(recs), want)
+		}
+		for i, r := range recs {
+			var got int
+			if _, err := fmt.Sscan(string(r.Data), &got); err != nil || got != i {
+				t.Fatalf("copy %d: record %d: got %.20q", n, i, r.Data)
+			}
+		}
+		submit(t, c, 0, event("a copy is a log of its own"))
+	}
+	close(stop)
+	wg.Wait()
+	if err := s.Checkpoint("/backup/0"); err == nil {
+		t.Error("checkpoint over an existing directory: got no error")
+	}
+}
+
+func TestInterruptedCheckpointIsRefused(t *testing.T) {
+	fs := kv.NewCrashFS()
+	s := open(t, Options{FS: fs.FS})
+	submit(t, s, 0, event("x"))
+	fs.Inject(func(op kv.Op) error {
+		if op.Write && op.Path == "/backup/highwater" {
+			return errors.New("cable pulled")
+		}
+		return nil
+	})
+	if err := s.Checkpoint("/backup"); err == nil {
+		t.Fatal("checkpoint: got no error")
+	}
+	fs.Inject(nil)
+	if _, err := Open(Options{Dir: "/backup", FS: fs.FS}); !errors.Is(err, ErrFormat) {
+		t.Errorf("open: got error %v, want ErrFormat", err)
+	}
+}
