@@ -48,7 +48,8 @@ type Rec struct {
 
 	// Local travels with a record from Submit to Tail inside one process and
 	// is never stored: the submitter's handle on what apply decides. Nil for
-	// every record that Tail read from disk.
+	// every record that Tail read from disk, as it does until it has caught up:
+	// a submitter who counts on Local waits for that first.
 	Local any
 }
 
@@ -60,21 +61,21 @@ type Log interface {
 
 	// Submit queues records for one partition as one unit: all become durable,
 	// adjacent and in order, or none does. It never blocks. done is called
-	// exactly once, from a goroutine of the log, and must not block: with nil
-	// when the records are durable, with an error otherwise. After ErrTimeout
-	// or ErrClosed the fate of the records is unknown; writing them again
-	// needs the same IDs. A refusal before queueing (ErrOverloaded, ErrDiskFull,
-	// ErrTooLarge, ErrClosed) is reported through done as well, and then
-	// nothing was written. The Data of recs is borrowed until done is called.
+	// exactly once and must not block: with nil when the records are durable,
+	// from a goroutine of the log; with ErrOverloaded, ErrDiskFull, ErrTooLarge
+	// or ErrClosed, possibly before Submit returns, when nothing was written nor
+	// will be. After ErrTimeout the fate of the records is unknown; writing them
+	// again needs the same IDs, and their Local may yet arrive at Tail. recs and
+	// their Data are borrowed until done is called.
 	Submit(p int, recs []Rec, done func(error))
 
 	// Tail calls apply with every record of partition p after the position
 	// after, in order, in groups, only once durable, and then follows the log
-	// until ctx ends or apply fails; it returns the cause. The slice and what
-	// it points to are read-only; Data stays valid for as long as it is
-	// referenced (it is never reused), the slice only during the call. At most
-	// one Tail per partition runs at a time. Positions before the partition's
-	// trim position are not seen again.
+	// until ctx ends or apply fails; it returns the cause, or ErrClosed. The
+	// slice and what it points to are read-only; Data stays valid for as long as
+	// it is referenced (it is never reused), the slice only during the call. At
+	// most one Tail per partition runs at a time; another is refused. What was
+	// trimmed or absorbed is not seen again.
 	Tail(ctx context.Context, p int, after Pos, apply func([]Rec) error) error
 
 	// Get returns the Event record at the position, or ErrNotFound when it was
