@@ -46,6 +46,14 @@ func TestSendBlocked(t *testing.T) {
 	}
 }
 
+// TestSendBlocksHTTP: whatever else is open, http is its own decision.
+func TestSendBlocksHTTP(t *testing.T) {
+	c := newClient(t, Options{Policy: Policy{AllowPrivate: true, AnyPort: true}})
+	if res := send(c, receive(t, respond(okResponse)), "x", 5*time.Second); res.Class != Blocked {
+		t.Errorf("got %v (%v), want %v", res.Class, res.Err, Blocked)
+	}
+}
+
 // TestControl: the last line of defence holds even if everything before it lets an address through.
 func TestControl(t *testing.T) {
 	var p Policy
@@ -243,7 +251,7 @@ func TestProxy(t *testing.T) {
 		{"502 Bad Gateway", Connect},
 	}
 	for _, tt := range tests {
-		lines := make(chan string, 1)
+		lines := make(chan string, 10)
 		address := proxyTo(t, tt.status, target, lines)
 		c := newClient(t, Options{Policy: Policy{AllowHTTP: true}, Proxy: "http://user:pass@" + address, Resolver: fakeResolver{}})
 		res := send(c, "http://endpoint.example/", "x", 5*time.Second)
@@ -254,8 +262,10 @@ func TestProxy(t *testing.T) {
 		if got := <-lines; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if res := send(c, "http://127.0.0.1/", "x", 5*time.Second); res.Class != Blocked {
-			t.Errorf("a literal through the proxy: got %v (%v), want %v", res.Class, res.Err, Blocked)
+		for _, url := range []string{"http://127.0.0.1/", "http://[::1]/", "http://endpoint.example:22/"} {
+			if res := send(c, url, "x", 5*time.Second); res.Class != Blocked {
+				t.Errorf("%s through the proxy: got %v (%v), want %v", url, res.Class, res.Err, Blocked)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -133,4 +134,91 @@ func TestStaleConnectionsAreReplaced(t *testing.T) {
 	if open, idle := c.Conns(); open != 1 || idle != 1 {
 		t.Errorf("got %d connections, %d idle, want 1, 1", open, idle)
 	}
+}
+
+// TestDeadAtTheWrite: a connection that looked alive, but over which not a byte could be sent, is replaced as well.
+func TestDeadAtTheWrite(t *testing.T) {
+	hold := make(chan struct{})
+	url := receive(t, func(c net.Conn) {
+		readRequest(bufio.NewReader(c))
+		io.WriteString(c, okResponse)
+		<-hold
+	})
+	t.Cleanup(func() { close(hold) })
+	c := newClient(t, Options{Policy: openPolicy})
+	if res := send(c, url, "x", 5*time.Second); res.Class != Success {
+		t.Fatalf("got %v (%v), want %v", res.Class, res.Err, Success)
+	}
+	if err := c.pool.mu.idle.first.wire.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if res := send(c, url, "x", 5*time.Second); res.Class != Success {
+		t.Errorf("got %v (%v), want %v", res.Class, res.Err, Success)
+	}
+}
+
+// TestPoolInTime plays connections that become idle one after another.
+func TestPoolInTime(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	synctest.Test(t, func(t *testing.T) {
+		const idleFor = 4 * time.Second
+		p := newPool(10, 10, idleFor)
+		defer p.close()
+		open := func() *conn {
+			t.Helper()
+			if c, err := p.get("http://a"); c != nil || err != nil {
+				t.Fatalf("got %v, %v, want a place", c, err)
+			}
+			socket, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := newConn(origin{url: "http://a", scheme: "http"}, socket.(*net.TCPConn))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.add(c); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		want := func(when string, wantOpen, wantIdle int) {
+			t.Helper()
+			synctest.Wait()
+			if open, idle := p.counts(); open != wantOpen || idle != wantIdle {
+				t.Errorf("%s: got %d connections, %d idle, want %d, %d", when, open, idle, wantOpen, wantIdle)
+			}
+		}
+		first, second := open(), open()
+		p.put(first)
+		time.Sleep(idleFor / 2)
+		p.put(second)
+		want("both idle", 2, 2)
+		time.Sleep(idleFor / 2)
+		want("the first was idle too long", 1, 1)
+		if c, err := p.get("http://a"); c != second || err != nil {
+			t.Errorf("got %v, %v, want the second connection", c, err)
+		}
+		time.Sleep(idleFor)
+		want("in use", 1, 0)
+		p.put(second)
+		time.Sleep(idleFor)
+		want("the second was idle too long", 0, 0)
+
+		first, second = open(), open()
+		p.put(first)
+		time.Sleep(idleFor / 2)
+		p.put(second)
+		time.Sleep(idleFor)
+		want("both were idle too long, one after the other", 0, 0)
+
+		old := open()
+		time.Sleep(maxAge + time.Second)
+		p.put(old)
+		want("too old to be kept", 0, 0)
+	})
 }
