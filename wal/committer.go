@@ -61,6 +61,8 @@ type committer struct {
 	saveAt  Pos // the state row is due when next gets there
 	stopped chan struct{}
 
+	dropped [2]Pos // up to where the event range and the other one were deleted
+
 	recs []Rec  // the group's records, by partition
 	runs []run  // where in recs each partition's are
 	pack []*Rec // scratch: those of the pack to write
@@ -137,7 +139,7 @@ func (c *committer) commit(group []submission) {
 		if s.done == nil {
 			continue // its deadline has passed
 		}
-		if s.err == nil {
+		if s.err == nil && s.job == nil {
 			c.s.opts.Observer.Append(now.Sub(s.since))
 		}
 		s.done(s.err)

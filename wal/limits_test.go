@@ -156,6 +156,25 @@ func TestDiskFull(t *testing.T) { // G10
 	})
 }
 
+// A log that is opened on a low disk accepts again once there is space, although
+// nothing was written that would have made it look.
+func TestOpenedOnLowDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := kv.NewCrashFS()
+		fs.SetFree(1<<20, 100<<30)
+		s := open(t, Options{FS: fs.FS, Logger: quiet})
+		if err := try(s, 0, event("x")); !errors.Is(err, ErrDiskFull) {
+			t.Errorf("low: got error %v, want ErrDiskFull", err)
+		}
+		time.Sleep(time.Minute)
+		fs.SetFree(50<<30, 100<<30)
+		time.Sleep(2 * keepInterval)
+		if err := try(s, 0, event("x")); err != nil {
+			t.Errorf("space again: got error %v", err)
+		}
+	})
+}
+
 // A write that finds the disk full takes the ballast, and goes on; the ballast
 // is made again once there is space.
 func TestBallast(t *testing.T) {

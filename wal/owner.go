@@ -125,7 +125,8 @@ func (o *owner) do(ctx context.Context, verb string, job func() error) error {
 // dropRange deletes the packs of a range whose records all lie at or before the
 // position. Only the last pack that begins there can reach beyond it.
 func (s *Store) dropRange(rng byte, upTo Pos) error {
-	if upTo == 0 {
+	dropped := &s.committer.dropped[rng-eventRange]
+	if upTo <= *dropped {
 		return nil
 	}
 	it, err := s.iterFrom(rng, upTo-1)
@@ -147,6 +148,7 @@ func (s *Store) dropRange(rng byte, upTo Pos) error {
 		return readError(err)
 	}
 	s.committer.batch.DeleteRange(kv.Key{rng}, end)
+	*dropped = upTo
 	return nil
 }
 

@@ -44,18 +44,18 @@ const (
 	reservePercent = 5
 )
 
-func newSpace(o Options, kick func()) (*space, error) {
+func newSpace(o Options, kick func()) *space {
 	s := &space{fs: o.FS, dir: o.Dir, log: o.Logger, want: o.DiskReserve, size: o.MemTableSize, kick: kick}
 	s.free.Store(-1)
 	have, err := s.fs.Exists(s.path())
-	if err != nil {
-		return nil, err
-	}
 	s.ballast.Store(have)
-	if _, err := s.look(); err != nil {
-		return nil, err
+	if err == nil {
+		_, err = s.look()
 	}
-	return s, nil
+	if err != nil {
+		s.log.Warn("disk space is not watched yet", "error", err) // the keeper tries again
+	}
+	return s
 }
 
 // path is where the ballast lies: as much as a memtable, so that a flush which

@@ -82,9 +82,8 @@ func (s *Store) open() error {
 		return err
 	}
 	s.keeper = newKeeper(s)
-	if s.space, err = newSpace(s.opts, s.keeper.kick); err != nil {
-		return err
-	}
+	s.keeper.kick() // the disk may be low already
+	s.space = newSpace(s.opts, s.keeper.kick)
 	if s.db, err = kv.Open(s.kvOptions()); err != nil {
 		return readError(err)
 	}
