@@ -146,6 +146,9 @@ func (pt *partition) writeLanes(b *kv.Batch, upTo wal.Pos) {
 }
 
 func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
+	if isErased(*r) {
+		return nil
+	}
 	ev := &event.Event{ID: r.ID, ReceivedAt: r.At}
 	if err := ev.Decode(r.Data); err != nil {
 		return err
@@ -168,7 +171,7 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 	matched := pt.matcher.Match(ev, pt.scratch.endpoints[:0])
 	pt.scratch.endpoints = matched
 	for _, e := range matched {
-		pt.countMatch(pt.mu.members[e.Key], r.Pos)
+		pt.countMatch(pt.mu.members[e.Key], r.Pos, r.At)
 		pt.scratch.applied.Owed = append(pt.scratch.applied.Owed, Owed{Endpoint: e.Key, Pos: r.Pos, Event: ev, Matched: len(matched)})
 	}
 	pt.scratch.value = eventRow{pos: r.Pos, matched: len(matched)}.append(pt.scratch.value[:0])

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/wal"
@@ -103,7 +105,7 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command) (refusal,
 	case Forget:
 		return nil, pt.forget(b, c.BeforeTime)
 	case Erase:
-		return nil, pt.erase(b, c.Organization)
+		return nil, pt.erase(b, r, c.Organization)
 	}
 	m := pt.mu.members[c.Endpoint]
 	if m == nil || m.DeletedAt != 0 || m.Organization != c.Organization {
@@ -189,6 +191,19 @@ func (pt *partition) retry(b *kv.Batch, r *wal.Rec, c *Command, m *member) (refu
 	return nil, nil
 }
 
+// isOwed reports whether a delivery that has no row exists nevertheless.
+func (pt *partition) isOwed(m *member, ref Ref) (bool, error) {
+	ev, err := pt.EventAt(pt.p, ref.Pos)
+	if errors.Is(err, wal.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	accepted, err := pt.isAccepted(ev, ref.Pos)
+	return accepted && ref.Replay == 0 && ev.Organization == m.Organization && m.Owes(uint64(ref.Pos), ev) == endpoint.Owed, err
+}
+
 // cancel ends a delivery that waits, or that was never tried.
 func (pt *partition) cancel(b *kv.Batch, r *wal.Rec, c *Command, m *member) (refusal, err error) {
 	ref := Ref{Endpoint: m.Key, Pos: c.Event, Replay: c.Replay}
@@ -203,6 +218,9 @@ func (pt *partition) cancel(b *kv.Batch, r *wal.Rec, c *Command, m *member) (ref
 	if found {
 		b.Delete(pt.retryKey(ref, row.Next))
 	} else {
+		if owed, err := pt.isOwed(m, ref); err != nil || !owed {
+			return ErrNotFound, err
+		}
 		m.Started++
 	}
 	row.State, row.Next, row.Updated = delivery.Canceled, 0, r.At

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
@@ -59,7 +58,7 @@ func (m *member) expired(n uint64, at int64) {
 	if m.FirstExpired == 0 {
 		m.FirstExpired = at
 	}
-	m.LastExpired = at
+	m.LastExpired = max(m.LastExpired, at)
 }
 
 // countUnstarted counts what retention takes from lanes that have not come to
@@ -76,36 +75,23 @@ func (pt *partition) countUnstarted(c *Command) error {
 	if len(behind) == 0 {
 		return nil
 	}
-	var ev event.Event
-	var failed error
-	err := pt.log.Scan(pt.p, from, c.Before, func(r wal.Rec) bool {
-		if r.Pos >= c.Before {
-			return false
-		}
-		var accepted bool
-		if failed = ev.Decode(r.Data); failed == nil {
-			accepted, failed = pt.isAccepted(&ev, r)
-		}
-		if failed != nil || !accepted {
-			return failed == nil
-		}
+	return pt.accepted(from, c.Before-1, func(at wal.Pos, ev *event.Event) (bool, error) {
 		for _, m := range behind[ev.Organization] {
-			if r.Pos <= m.Position || m.Owes(uint64(r.Pos), &ev) != endpoint.Owed {
+			if at <= m.Position || m.Owes(uint64(at), ev) != endpoint.Owed {
 				continue
 			}
-			var started bool
-			if started, failed = pt.db.Has(pt.deliveryKey(Ref{Endpoint: m.Key, Pos: r.Pos})); failed != nil {
-				return false
+			started, err := pt.db.Has(pt.deliveryKey(Ref{Endpoint: m.Key, Pos: at}))
+			if err != nil {
+				return false, err
 			}
 			if !started {
 				m.Skipped++
-				m.expired(1, r.At)
+				m.expired(1, ev.ReceivedAt)
 				pt.flag(m)
 			}
 		}
-		return true
+		return true, nil
 	})
-	return errors.Join(err, failed)
 }
 
 // expireWaiting drops the retries of old events.
@@ -166,11 +152,15 @@ func (pt *partition) forgetEndpoint(b *kv.Batch, m *member) {
 // dropEvents deletes the rows of old events, organization by organization and
 // type by type: one seek and one range for each.
 func (pt *partition) dropEvents(b *kv.Batch, c *Command) error {
-	var bound event.ID
-	if err := bound.SetTime(uint64(max(0, c.BeforeTime-idSlack))); err != nil {
+	minute, err := pt.minuteOf(c.Before)
+	if err != nil {
 		return err
 	}
-	err := pt.eachPrefix(tableEvent, len(bound), func(prefix kv.Key) {
+	var bound event.ID
+	if err := bound.SetTime(uint64(max(0, int64(minute)*60_000-idSlack))); err != nil {
+		return err
+	}
+	err = pt.eachPrefix(tableEvent, len(bound), func(prefix kv.Key) {
 		b.DeleteRange(prefix, slices.Clone(prefix).Raw(bound[:]))
 	})
 	if err != nil {
@@ -179,8 +169,24 @@ func (pt *partition) dropEvents(b *kv.Batch, c *Command) error {
 	err = pt.eachPrefix(tableByType, 8, func(prefix kv.Key) {
 		b.DeleteRange(prefix, slices.Clone(prefix).U64(uint64(c.Before)))
 	})
-	b.DeleteRange(pt.key(tableTime), pt.key(tableTime).U32(uint32(c.BeforeTime/60_000)))
+	b.DeleteRange(pt.key(tableTime), pt.key(tableTime).U32(minute))
 	return err
+}
+
+// minuteOf is a minute before which no event from a position on came in, the
+// latest that is known. It comes from the log's own times: what an expiry says
+// of time may have another reason than age.
+func (pt *partition) minuteOf(from wal.Pos) (minute uint32, err error) {
+	lower := pt.key(tableTime)
+	it, err := pt.db.Iter(lower, kv.PrefixEnd(lower))
+	if err != nil {
+		return 0, err
+	}
+	defer it.Close()
+	for ok := it.First(); ok && wal.Pos(keyU64(it.Value(), 0)) <= from; ok = it.Next() {
+		minute = keyU32(it.Key(), headLen)
+	}
+	return minute, it.Err()
 }
 
 // eachPrefix visits what the keys of a table have before their last tail bytes,
@@ -202,12 +208,10 @@ func (pt *partition) eachPrefix(table byte, tail int, visit func(prefix kv.Key))
 
 // erase removes an organization with all that it has. Its endpoints' deletion
 // is told to the follower, so that their lanes stop.
-func (pt *partition) erase(b *kv.Batch, org string) error {
+func (pt *partition) erase(b *kv.Batch, r *wal.Rec, org string) error {
 	for _, m := range slices.Clone(pt.mu.byOrg[org]) {
 		if m.DeletedAt == 0 {
-			gone := *m.Endpoint
-			gone.DeletedAt = max(1, gone.UpdatedAt)
-			pt.scratch.applied.Endpoints = append(pt.scratch.applied.Endpoints, &gone)
+			pt.scratch.applied.Endpoints = append(pt.scratch.applied.Endpoints, m.WithDeletion(uint64(r.Pos), r.At))
 		}
 		pt.forgetEndpoint(b, m)
 	}

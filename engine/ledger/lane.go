@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/hookwheel/hookwheel/engine/codec"
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/wal"
 )
@@ -25,8 +26,10 @@ type Lane struct {
 	Expired uint64
 
 	// Oldest is where the first event of the backlog is or, when some of it has
-	// been attempted since, was. Known in memory only; 0 = not known.
-	Oldest wal.Pos
+	// been attempted since, was, and when it came in (Unix ms). Known in memory
+	// only; 0 = not known.
+	Oldest   wal.Pos
+	OldestAt int64
 
 	// Position: every owed event up to here has a row. Where a lane goes on
 	// reading after a restart, skipping what has a row beyond it.
@@ -87,30 +90,22 @@ func (n *Lane) append(dst []byte) []byte {
 }
 
 func (n *Lane) decode(data []byte) error {
-	if len(data) < 2 || data[0] != laneVersion || data[1] > 1 {
+	r := codec.NewReader(data)
+	version, gaveUp := r.Byte(), r.Byte()
+	if version != laneVersion || gaveUp > 1 {
 		return errDamagedLane
 	}
-	*n = Lane{GaveUp: data[1] == 1}
-	data = data[2:]
-	next := func() uint64 {
-		v, size := binary.Uvarint(data)
-		if size <= 0 {
-			data = nil
-			return 0
-		}
-		data = data[size:]
-		return v
-	}
+	*n = Lane{GaveUp: gaveUp == 1}
 	for _, v := range n.counters() {
-		*v = next()
+		*v = r.Uvarint()
 	}
 	for _, v := range n.times() {
-		*v = int64(next())
+		*v = r.Int64()
 	}
 	for i := range n.Rows {
-		n.Rows[i] = next()
+		n.Rows[i] = r.Uvarint()
 	}
-	if data == nil || len(data) != 0 {
+	if !r.Done() {
 		return errDamagedLane
 	}
 	return nil

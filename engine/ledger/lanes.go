@@ -43,27 +43,43 @@ func (l *Ledger) Lookup(p int, ep endpoint.Key) (*endpoint.Endpoint, Lane, bool)
 // to and including another, in order, until visit returns false. The event is
 // borrowed during the call.
 func (l *Ledger) EventsAfter(p int, after, upTo wal.Pos, visit func(wal.Pos, *event.Event) bool) error {
-	pt := l.parts[p]
+	return l.parts[p].accepted(after, upTo, func(pos wal.Pos, ev *event.Event) (bool, error) { return visit(pos, ev), nil })
+}
+
+// accepted is EventsAfter with a visit that may fail.
+func (pt *partition) accepted(after, upTo wal.Pos, visit func(wal.Pos, *event.Event) (more bool, err error)) error {
 	var ev event.Event
 	var failed error
-	err := l.log.Scan(p, after, upTo, func(r wal.Rec) bool {
+	err := pt.log.Scan(pt.p, after, upTo, func(r wal.Rec) bool {
+		if isErased(r) {
+			return true
+		}
 		ev.ID, ev.ReceivedAt = r.ID, r.At
-		var accepted bool
-		if failed = ev.Decode(r.Data); failed == nil {
-			accepted, failed = pt.isAccepted(&ev, r)
+		if failed = ev.Decode(r.Data); failed != nil {
+			return false
 		}
-		if failed != nil || !accepted {
-			return failed == nil
+		more, err := pt.isAccepted(&ev, r.Pos)
+		if err != nil || !more {
+			failed = err
+			return err == nil
 		}
-		return visit(r.Pos, &ev)
+		more, failed = visit(r.Pos, &ev)
+		return more && failed == nil
 	})
 	return errors.Join(err, failed)
 }
 
+// isErased reports whether a record is an event whose data was wiped with its
+// organization. Nothing of it counts any more.
+func isErased(r wal.Rec) bool { return r.Kind == wal.Event && len(r.Data) == 0 }
+
 // EventAt reads one event from the log; wal.ErrNotFound when retention has
-// taken it.
+// taken it, or it was erased with its organization.
 func (l *Ledger) EventAt(p int, at wal.Pos) (*event.Event, error) {
 	r, err := l.log.Get(p, at)
+	if err == nil && isErased(r) {
+		err = wal.ErrNotFound
+	}
 	if err != nil {
 		return nil, err
 	}

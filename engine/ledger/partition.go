@@ -161,18 +161,25 @@ func (pt *partition) loadObjects() error {
 
 func (pt *partition) loadLanes() error {
 	prefix := pt.key(tableLane)
-	return pt.walk(prefix, kv.PrefixEnd(prefix), func(k, v []byte) error {
+	err := pt.walk(prefix, kv.PrefixEnd(prefix), func(k, v []byte) error {
 		m := pt.mu.members[endpoint.Key(keyU64(k, headLen))]
 		if m == nil {
 			return fmt.Errorf("lane of an unknown endpoint %d", keyU64(k, headLen))
 		}
 		return m.Lane.decode(v)
 	})
+	// What retention moves is not written to every lane's row.
+	for _, m := range pt.mu.members {
+		m.Position = max(m.Position, wal.Pos(m.Key), pt.passed())
+	}
+	return err
 }
+
+// passed is the position up to which retention has taken everything.
+func (pt *partition) passed() wal.Pos { return max(pt.expired, 1) - 1 }
 
 // recount adds the events that matched after a lane's row was last written.
 func (pt *partition) recount(applied wal.Pos) error {
-	var ev event.Event
 	// Endpoints that changed since may have matched under an earlier span, of
 	// which the matcher knows nothing; these few are asked one by one.
 	var changed []*member
@@ -182,51 +189,42 @@ func (pt *partition) recount(applied wal.Pos) error {
 		}
 	}
 	slices.SortFunc(changed, byKey)
-	count := func(m *member, at wal.Pos) {
-		if at > m.Counted && m.Owes(uint64(at), &ev) == endpoint.Owed {
-			pt.countMatch(m, at)
+	count := func(m *member, at wal.Pos, ev *event.Event) {
+		if at > m.Counted && m.Owes(uint64(at), ev) == endpoint.Owed {
+			pt.countMatch(m, at, ev.ReceivedAt)
 		}
 	}
-	var failed error
-	err := pt.log.Scan(pt.p, pt.counted, applied, func(r wal.Rec) bool {
-		var accepted bool
-		if failed = ev.Decode(r.Data); failed == nil {
-			accepted, failed = pt.isAccepted(&ev, r)
-		}
-		if failed != nil || !accepted {
-			return failed == nil
-		}
-		pt.scratch.endpoints = pt.matcher.Match(&ev, pt.scratch.endpoints[:0])
+	return pt.accepted(pt.counted, applied, func(at wal.Pos, ev *event.Event) (bool, error) {
+		pt.scratch.endpoints = pt.matcher.Match(ev, pt.scratch.endpoints[:0])
 		for _, e := range pt.scratch.endpoints {
 			if m := pt.mu.members[e.Key]; wal.Pos(m.Version) <= pt.counted {
-				count(m, r.Pos)
+				count(m, at, ev)
 			}
 		}
 		for _, m := range changed {
 			if m.Organization == ev.Organization {
-				count(m, r.Pos)
+				count(m, at, ev)
 			}
 		}
-		return true
+		return true, nil
 	})
-	return errors.Join(err, failed)
 }
 
 // isAccepted tells an event from a duplicate, which is in the log too but has
 // no row of its own.
-func (pt *partition) isAccepted(ev *event.Event, r wal.Rec) (bool, error) {
+func (pt *partition) isAccepted(ev *event.Event, at wal.Pos) (bool, error) {
 	if ev.Idempotency.Expires == 0 {
 		return true, nil
 	}
-	row, found, err := pt.eventRow(ev.Organization, r.ID)
-	return found && row.pos == r.Pos, err
+	row, found, err := pt.eventRow(ev.Organization, ev.ID)
+	return found && row.pos == at, err
 }
 
 // register makes an endpoint known, new or changed.
 func (pt *partition) register(e *endpoint.Endpoint) *member {
 	m := pt.mu.members[e.Key]
 	if m == nil {
-		m = &member{}
+		m = &member{Lane: Lane{Position: wal.Pos(e.Key)}}
 		pt.mu.members[e.Key] = m
 		pt.mu.byID[e.ID] = m
 		list := pt.mu.byOrg[e.Organization]
@@ -255,10 +253,11 @@ func (pt *partition) unregister(m *member) {
 
 func byKey(a, b *member) int { return cmp.Compare(a.Key, b.Key) }
 
-// countMatch notes that an endpoint is owed the event at a position.
-func (pt *partition) countMatch(m *member, at wal.Pos) {
+// countMatch notes that an endpoint is owed the event at a position, which
+// came in at a time.
+func (pt *partition) countMatch(m *member, at wal.Pos, received int64) {
 	if m.Backlog() == 0 {
-		m.Oldest = at
+		m.Oldest, m.OldestAt = at, received
 	}
 	m.Matched++
 	if !m.counting {
