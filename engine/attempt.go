@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -104,7 +105,7 @@ func (w *worker) send(e *Engine, a *attempt) {
 		a.class, a.snippet = egress.Local, err.Error()
 		return
 	}
-	w.request.URL = s.URL
+	w.request.URL = cmp.Or(s.Target, s.URL)
 	w.request.Body = w.body
 	w.request.Headers = w.headers
 	w.request.Deadline = a.start.Add(s.timeout)

@@ -27,6 +27,9 @@ func (e *Engine) tidy() {
 	defer cancel()
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
+	if err := e.eraseRemains(ctx); err != nil && !errors.Is(err, wal.ErrClosed) {
+		e.logger.Error("deleted organizations could not be erased, it is tried again in a minute", "error", err)
+	}
 	for {
 		select {
 		case <-e.quit:
@@ -41,6 +44,9 @@ func (e *Engine) tidy() {
 
 // Tidy does one round of the janitor's work now.
 func (e *Engine) Tidy(ctx context.Context) error {
+	if err := e.eraseRemains(ctx); err != nil {
+		return err
+	}
 	cut, before, err := e.retentionCut()
 	if err != nil {
 		return fmt.Errorf("find what retention does not keep: %w", err)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,12 @@ type Options struct {
 	// Box seals and opens signing secrets. A store remembers a check value of
 	// its key and refuses another.
 	Box *secret.Box
+
+	// CheckURL says whether an endpoint may have a URL, and gives the form in
+	// which attempts are sent to it; the error is for the client. It may resolve
+	// the host, until ctx ends. Default: only https to public addresses, without
+	// resolving; an egress.Client has a better one.
+	CheckURL func(ctx context.Context, url string) (canonical string, err error)
 
 	// Defaults is what an endpoint has that does not say otherwise.
 	Defaults Defaults
@@ -119,6 +126,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Defaults.HeaderPrefix == "" {
 		o.Defaults.HeaderPrefix = sign.DefaultPrefix
+	}
+	if o.CheckURL == nil {
+		o.CheckURL = func(_ context.Context, url string) (string, error) { return new(egress.Policy).CheckURL(url) }
 	}
 	if o.Version == "" {
 		o.Version = "dev"

@@ -38,7 +38,8 @@ type Endpoint struct {
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	EditionID   string            `json:"edition_id,omitempty"`
 
-	URL                string       `json:"url,omitempty"`
+	URL                string       `json:"url,omitempty"`    // as it was given
+	Target             string       `json:"target,omitempty"` // the same in the form that attempts are sent to
 	EventBridge        *EventBridge `json:"eventbridge,omitempty"`
 	PayloadFormat      event.Format `json:"payload_format"`
 	SnapshotAPIVersion string       `json:"snapshot_api_version,omitempty"`

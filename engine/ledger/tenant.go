@@ -38,6 +38,9 @@ func (t *tenants) putOrganization(o *Organization) {
 func (t *tenants) putKey(k *Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if old := t.mu.keys[k.ID]; old != nil {
+		delete(t.mu.keyByHash, old.Hash)
+	}
 	t.mu.keys[k.ID] = k
 	t.mu.keyByHash[k.Hash] = k
 }

@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/wal"
+)
+
+// RetryDelivery puts a delivery back in line, due at once, and lets it have one
+// attempt more than it was meant to have. The error is ledger.ErrForbidden for
+// one that has succeeded, and for one that stands in line anyway: never tried,
+// due, or under way, which nobody can tell from due without asking the loop,
+// and which a retry would not make any faster.
+func (e *Engine) RetryDelivery(ctx context.Context, org string, id delivery.ID, audit ledger.Audit) error {
+	at, err := e.locate(org, id)
+	if err != nil {
+		return err
+	}
+	if at.found && at.row.State == delivery.Retrying && at.row.Next <= e.now() {
+		return ledger.ErrForbidden
+	}
+	return e.command(ctx, at.command(org, ledger.Retry, audit))
+}
+
+// CancelDelivery ends a delivery that waits or was never tried. An attempt that
+// is under way is not broken off: what comes of it is recorded, and a success
+// counts. The error is ledger.ErrForbidden for a delivery that has ended.
+func (e *Engine) CancelDelivery(ctx context.Context, org string, id delivery.ID, audit ledger.Audit) error {
+	at, err := e.locate(org, id)
+	if err != nil {
+		return err
+	}
+	return e.command(ctx, at.command(org, ledger.Cancel, audit))
+}
+
+// located is a delivery that exists, with a row or without.
+type located struct {
+	ledger.Ref
+	event event.ID
+	row   delivery.Row
+	found bool // it has a row
+}
+
+func (d *located) command(org string, verb ledger.Verb, audit ledger.Audit) *ledger.Command {
+	return &ledger.Command{
+		Audit: audit, Verb: verb, Organization: org,
+		Endpoint: d.Endpoint, Event: d.Pos, EventID: d.event, Replay: d.Replay,
+	}
+}
+
+// locate finds a delivery by its id, which can be made up: it exists if it has
+// a row, or if its endpoint is owed its event. What waited for an endpoint that
+// was deleted has ended with it: ledger.ErrForbidden.
+func (e *Engine) locate(org string, id delivery.ID) (d located, err error) {
+	to, found := e.ledger.FindKey(org, endpoint.Key(id.Endpoint))
+	if !found {
+		return d, ledger.ErrNotFound
+	}
+	at, found, err := e.ledger.FindEvent(org, id.Event)
+	if err != nil {
+		return d, err
+	}
+	if !found {
+		return d, ledger.ErrNotFound
+	}
+	d = located{Ref: ledger.Ref{Endpoint: to.Key, Pos: at, Replay: id.Replay}, event: id.Event}
+	p := e.ledger.PartitionOf(org)
+	if d.row, d.found, err = e.ledger.Row(p, d.Ref); err != nil {
+		return d, err
+	}
+	if !d.found {
+		owed, err := e.owes(p, to, d.Ref)
+		if err != nil {
+			return d, err
+		}
+		if !owed {
+			return d, ledger.ErrNotFound
+		}
+	}
+	if to.DeletedAt != 0 {
+		return d, ledger.ErrForbidden
+	}
+	return d, nil
+}
+
+// owes reports whether a delivery without a row exists nevertheless.
+func (e *Engine) owes(p int, to *endpoint.Endpoint, ref ledger.Ref) (bool, error) {
+	if ref.Replay != 0 {
+		return false, nil // a replay begins with a row
+	}
+	ev, err := e.ledger.EventAt(p, ref.Pos)
+	if errors.Is(err, wal.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && to.Owes(uint64(ref.Pos), ev) == endpoint.Owed, err
+}
+
+// TestEndpoint sends an event to one endpoint alone, whatever it subscribes to,
+// and returns the id of the delivery, which names the event. Of ev it takes
+// what a producer could give: Type (default "hookwheel.test"), Data (valid
+// JSON, default {}) and so on, but no idempotency key. Source is event.Test
+// unless it is event.Ping. The error is ledger.ErrForbidden for a disabled
+// endpoint, or *InvalidError; to a paused one it is sent once it is resumed.
+func (e *Engine) TestEndpoint(ctx context.Context, org, id string, ev *event.Event) (delivery.ID, error) {
+	to, err := e.endpoint(org, id)
+	if err != nil {
+		return delivery.ID{}, err
+	}
+	if !to.Enabled() {
+		return delivery.ID{}, ledger.ErrForbidden
+	}
+	ev.ID, ev.Organization, ev.Livemode, ev.Target = ledger.NewID(), org, to.Livemode, uint64(to.Key)
+	ev.Idempotency = event.Idempotency{}
+	ev.Type = cmp.Or(ev.Type, "hookwheel.test")
+	if len(ev.Data) == 0 {
+		ev.Data = []byte("{}")
+	}
+	if ev.Source != event.Ping {
+		ev.Source = event.Test
+	}
+	if faults := ev.Validate(); len(faults) > 0 {
+		return delivery.ID{}, &InvalidError{Fields: faults}
+	}
+	var room [1]ledger.Verdict
+	verdicts, err := e.Post(ctx, []*event.Event{ev}, false, room[:0])
+	switch {
+	case err != nil:
+		return delivery.ID{}, err
+	case verdicts[0].Matched == 0: // disabled or deleted in between
+		return delivery.ID{}, ledger.ErrForbidden
+	}
+	return delivery.ID{Event: ev.ID, Endpoint: uint64(to.Key)}, nil
+}
