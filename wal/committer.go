@@ -115,7 +115,9 @@ func (c *committer) wait() {
 	select {
 	case <-c.s.queue.wake:
 	case <-c.syncDue.C:
+		c.s.queue.startWriting() // so that a disk that hangs is noticed
 		c.s.db.Sync()
+		c.s.queue.endWriting()
 		c.setSynced()
 	}
 }

@@ -280,6 +280,32 @@ func TestBackpressure(t *testing.T) { // G8
 	submit(t, s, 0, big)
 }
 
+// A queue that is never empty does not grow for ever.
+func TestQueueStaysSmall(t *testing.T) { // G8
+	q := newQueue(Options{PendingBytes: 1 << 20, AppendTimeout: time.Minute}, 1)
+	defer q.timer.Stop()
+	taken := 0
+	for i := range 10_000 {
+		if err := q.put(submission{p: i, size: 1, done: func(error) {}}, true); err != nil {
+			t.Fatal(err)
+		}
+		if i < 10 {
+			continue
+		}
+		group, _ := q.take(1)
+		for _, s := range group {
+			if s.p != taken {
+				t.Fatalf("got submission %d, want %d", s.p, taken)
+			}
+			taken++
+		}
+		q.endWriting()
+	}
+	if got := cap(q.waiting); got > 100 {
+		t.Errorf("room for waiting submissions: got %d, want it to stay near the 10 that wait", got)
+	}
+}
+
 func TestTooLarge(t *testing.T) {
 	s := open(t, Options{PendingBytes: 1 << 20})
 	if err := try(s, 0, event(strings.Repeat("x", 1<<20))); !errors.Is(err, ErrTooLarge) {

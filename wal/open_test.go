@@ -81,7 +81,7 @@ func TestInvalidOptionsAreAllReported(t *testing.T) {
 	}
 }
 
-// fill writes n events and closes the log, as a crash would leave it if crash.
+// fill writes n events and closes the log.
 func fill(t *testing.T, fs *kv.CrashFS, n int) {
 	t.Helper()
 	s := open(t, Options{FS: fs.FS})

@@ -89,14 +89,14 @@ func (q *queue) put(s submission, hasEvent bool) error {
 	return nil
 }
 
-// take moves submissions of about max bytes, at least one, into flight. A job
-// ends a group: it reads what is on disk, and would not see what another job of
-// its batch writes. The second result is false when the queue is closed and
+// take moves submissions of about that many bytes, at least one, into flight. A
+// job ends a group: it reads what is on disk, and would not see what another job
+// of its batch writes. The second result is false when the queue is closed and
 // empty.
-func (q *queue) take(max int64) ([]submission, bool) {
+func (q *queue) take(bytes int64) ([]submission, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for size := int64(0); q.taken < len(q.waiting) && size < max; q.taken++ {
+	for size := int64(0); q.taken < len(q.waiting) && size < bytes; q.taken++ {
 		s := q.waiting[q.taken]
 		q.waiting[q.taken] = submission{}
 		size += s.size
@@ -106,11 +106,13 @@ func (q *queue) take(max int64) ([]submission, bool) {
 		}
 		q.flight = append(q.flight, s)
 		if s.job != nil {
-			size = max
+			size = bytes
 		}
 	}
-	if q.taken == len(q.waiting) {
-		q.waiting, q.taken = q.waiting[:0], 0
+	if q.taken > len(q.waiting)/2 {
+		left := copy(q.waiting, q.waiting[q.taken:])
+		clear(q.waiting[left:])
+		q.waiting, q.taken = q.waiting[:left], 0
 	}
 	return q.flight, len(q.flight) > 0 || !q.closed
 }

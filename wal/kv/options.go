@@ -26,7 +26,8 @@ type Options struct {
 	// MaxOpenFiles bounds the tables kept open. Default 1000, at least 100.
 	MaxOpenFiles int
 
-	// ReadOnly opens an existing store without changing any file.
+	// ReadOnly opens an existing store without changing any data. It takes the
+	// lock nevertheless.
 	ReadOnly bool
 
 	// OnDiskFull is called when a write fails for lack of space; it may free

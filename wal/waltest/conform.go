@@ -352,6 +352,7 @@ func testScan(t *testing.T, l wal.Log) {
 		{recs[3].Pos, recs[4].Pos, 99, []int{4}},
 		{recs[4].Pos, recs[4].Pos, 99, nil},
 		{recs[17].Pos, math.MaxUint64, 99, []int{18}},
+		{math.MaxUint64, math.MaxUint64, 99, nil},
 	} {
 		if got := scan(c.after, c.upTo, c.limit); !slices.Equal(got, c.want) {
 			t.Errorf("scan (%d, %d]: got %v, want %v", c.after, c.upTo, got, c.want)

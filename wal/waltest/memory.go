@@ -5,7 +5,6 @@ package waltest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -143,15 +142,16 @@ func (m *Memory) Submit(p int, recs []wal.Rec, done func(error)) { m.submit(p, n
 
 func (m *Memory) submit(p int, by *owner, recs []wal.Rec, done func(error)) {
 	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		done(wal.ErrClosed)
+		return
+	}
 	defer m.mu.Unlock()
 	var err error
-	switch {
-	case m.closed:
-		go done(wal.ErrClosed) // nobody else is left to do it
-		return
-	case by != nil && by != m.parts[p].owner:
+	if by != nil && by != m.parts[p].owner {
 		err = wal.ErrFenced
-	default:
+	} else {
 		var write bool
 		if write, err = m.opts.OnSubmit(p, recs); write {
 			m.write(p, recs)
@@ -172,7 +172,12 @@ func (m *Memory) write(p int, recs []wal.Rec) {
 
 // after returns the index of the first record behind a position.
 func (q *part) after(pos wal.Pos) int {
-	i, _ := slices.BinarySearchFunc(q.recs, pos+1, func(r wal.Rec, pos wal.Pos) int { return cmp.Compare(r.Pos, pos) })
+	i, _ := slices.BinarySearchFunc(q.recs, pos, func(r wal.Rec, pos wal.Pos) int {
+		if r.Pos <= pos {
+			return -1
+		}
+		return 1
+	})
 	return i
 }
 
