@@ -58,6 +58,8 @@ func (b *Batch) Commit(sync bool) error {
 	if b.db.opts.ReadOnly {
 		return ErrReadOnly
 	}
+	b.db.copying.RLock()
+	defer b.db.copying.RUnlock()
 	defer b.db.faults.stopOnPanic()
 	wo := pebble.NoSync
 	if sync {
