@@ -76,7 +76,7 @@ func (l *lane) deliver() {
 	w := workers.Get().(*worker)
 	defer workers.Put(w)
 	for {
-		a, left := l.ring.take(sh.engine.slots.keep)
+		a, left := l.ring.take(&sh.engine.slots)
 		if a == nil {
 			if sh.engine.slots.release(left) {
 				sh.engine.wakeStarved()

@@ -39,6 +39,7 @@ func (l *lane) finished(a *attempt, now int64) {
 			Status: a.status, Class: uint8(a.class), Secret: a.secret, Snippet: a.snippet,
 		},
 	}
+	l.ring.settle(a.class == egress.Success)
 	if a.class == egress.Success {
 		l.succeeded(&o, s, now)
 	} else {

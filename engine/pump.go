@@ -47,7 +47,7 @@ func (l *lane) pump(now int64) {
 		l.launch(a)
 		ready = append(ready, a)
 	}
-	start, starved := l.ring.fill(ready, limit, l.shard.engine.slots.admit)
+	start, starved := l.ring.fill(ready, limit, &l.shard.engine.slots)
 	l.starved = starved
 	if starved {
 		l.shard.starve(l)
@@ -57,7 +57,10 @@ func (l *lane) pump(now int64) {
 		go l.deliver()
 	}
 	l.ask(s, now)
-	l.rest(now, min(wake, l.nextDue))
+	if l.nextDue > now { // otherwise it is being read, or waits its turn behind what was
+		wake = min(wake, l.nextDue)
+	}
+	l.rest(now, wake)
 }
 
 // heldUntil is when the lane may start something, if nothing else is in the way.

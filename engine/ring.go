@@ -18,17 +18,19 @@ type ring struct {
 	limit   int        // how many delivery goroutines may run
 	running int        // how many do
 	stopped bool
+	healthy bool // the last attempt succeeded
 }
 
 // fill appends attempts, sets the limit, and returns how many goroutines the
-// caller must start. admit is asked for each, with the number that the lane has.
-func (r *ring) fill(more []*attempt, limit int, admit func(held int) bool) (start int, starved bool) {
+// caller must start, for each of which it has taken a slot; starved: it would
+// have taken more, had there been any.
+func (r *ring) fill(more []*attempt, limit int, slots *slots) (start int, starved bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ready = append(r.ready, more...)
 	r.limit = limit
 	for !r.stopped && start < len(r.ready) && r.running < limit {
-		if !admit(r.running) {
+		if !slots.admit(r.running, r.healthy) {
 			return start, true
 		}
 		r.running++
@@ -39,11 +41,11 @@ func (r *ring) fill(more []*attempt, limit int, admit func(held int) bool) (star
 
 // take returns the next attempt, started now, or nil when the goroutine must
 // end: nothing is ready, the lane is stopped, or it has too many of them; then
-// left is how many go on. keep is asked with the number of the others.
-func (r *ring) take(keep func(others int) bool) (a *attempt, left int) {
+// left is how many go on.
+func (r *ring) take(slots *slots) (a *attempt, left int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.ready) == 0 || r.stopped || r.running > r.limit || !keep(r.running-1) {
+	if len(r.ready) == 0 || r.stopped || r.running > r.limit || !slots.keep(r.running-1, r.healthy) {
 		r.running--
 		return nil, r.running
 	}
@@ -68,6 +70,13 @@ func (r *ring) stop() (unstarted []*attempt) {
 	r.stopped = true
 	unstarted, r.ready = r.ready, nil
 	return unstarted
+}
+
+// settle notes how the last attempt ended.
+func (r *ring) settle(healthy bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.healthy = healthy
 }
 
 // resume undoes stop.

@@ -112,6 +112,16 @@ func (e *Event) Decode(data []byte) error {
 	return nil
 }
 
+// Clone is a copy of e that shares no memory with what e was decoded from. All
+// its strings and slices lie in one piece.
+func (e *Event) Clone() *Event {
+	clone := &Event{ID: e.ID, ReceivedAt: e.ReceivedAt}
+	if err := clone.Decode(e.Append(make([]byte, 0, len(e.Data)+256))); err != nil {
+		panic("BUG: an event does not survive its encoding: " + err.Error())
+	}
+	return clone
+}
+
 // optional lists the plain strings, in the order of their bits.
 func (e *Event) optional() [4]*string {
 	return [...]*string{&e.SourceID, &e.Account, &e.APIVersion, &e.Context}

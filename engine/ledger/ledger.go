@@ -108,6 +108,8 @@ type Ledger struct {
 	parts    []*partition
 	tenants  *tenants
 
+	submissions sync.Pool // of *submission
+
 	failed  atomic.Pointer[error]
 	stopped chan struct{} // closed when Run ends: nobody answers any more
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -80,10 +79,11 @@ func (s *submission) written(err error) {
 	s.done <- struct{}{}
 }
 
-var submissions = sync.Pool{New: func() any { return &submission{done: make(chan struct{}, 1)} }}
-
-func newSubmission() *submission {
-	s := submissions.Get().(*submission)
+func (l *Ledger) newSubmission() *submission {
+	s, _ := l.submissions.Get().(*submission)
+	if s == nil {
+		s = &submission{done: make(chan struct{}, 1)}
+	}
 	s.recs, s.data, s.ends, s.err = s.recs[:0], s.data[:0], s.ends[:0], nil
 	return s
 }
@@ -120,7 +120,7 @@ func (l *Ledger) submit(ctx context.Context, p int, s *submission, wantsEndpoint
 	}
 	dst = append(dst, s.verdicts...)
 	clear(s.verdicts) // they hold endpoints
-	submissions.Put(s)
+	l.submissions.Put(s)
 	return dst, nil
 }
 
@@ -147,7 +147,7 @@ func (l *Ledger) Post(ctx context.Context, events []*event.Event, withEndpoints 
 	if len(events) == 0 {
 		return dst, nil
 	}
-	s := newSubmission()
+	s := l.newSubmission()
 	for _, ev := range events {
 		s.data = ev.Append(s.data)
 		s.add(wal.Event, ev.ID)
@@ -168,11 +168,16 @@ func (l *Ledger) Change(ctx context.Context, c *Change) (Verdict, error) {
 // Command writes a Command record and returns when it is applied. The error is
 // the verdict's (ErrNotFound, ErrForbidden) or one of Post's.
 func (l *Ledger) Command(ctx context.Context, c *Command) (Verdict, error) {
-	return l.order(ctx, l.PartitionOf(c.Organization), wal.Command, encode(c))
+	return l.CommandAt(ctx, l.PartitionOf(c.Organization), c)
+}
+
+// CommandAt is Command for what concerns a whole partition.
+func (l *Ledger) CommandAt(ctx context.Context, p int, c *Command) (Verdict, error) {
+	return l.order(ctx, p, wal.Command, encode(c))
 }
 
 func (l *Ledger) order(ctx context.Context, p int, kind wal.Kind, data []byte) (Verdict, error) {
-	s := newSubmission()
+	s := l.newSubmission()
 	s.data = append(s.data, data...)
 	s.add(kind, NewID())
 	var room [1]Verdict

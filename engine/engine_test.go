@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/egress"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/engine/secret"
+	"github.com/hookwheel/hookwheel/wal"
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// receiver is a scripted sender: it notes what arrives and answers what the
+// script says, in virtual or real time.
+type receiver struct {
+	mu     sync.Mutex
+	got    []arrival
+	answer func(arrival) (status int, after time.Duration, retryAfter string)
+}
+
+type arrival struct {
+	url   string
+	id    string
+	at    time.Time
+	nth   int // of this id at this url, from 1
+	body  string
+	start time.Time
+}
+
+func (r *receiver) Send(req *egress.Request, res *egress.Response) {
+	a := arrival{url: req.URL, at: time.Now(), body: string(req.Body), nth: 1}
+	for _, h := range req.Headers {
+		if h.Name == "webhook-id" {
+			a.id = string(h.Value)
+		}
+	}
+	r.mu.Lock()
+	for _, old := range r.got {
+		if old.url == a.url && old.id == a.id {
+			a.nth++
+		}
+	}
+	r.got = append(r.got, a)
+	answer := r.answer
+	r.mu.Unlock()
+	status, after, retryAfter := 200, time.Duration(0), ""
+	if answer != nil {
+		status, after, retryAfter = answer(a)
+	}
+	if limit := time.Until(req.Deadline); after > limit {
+		time.Sleep(limit)
+		*res = egress.Response{Class: egress.Timeout}
+		return
+	}
+	time.Sleep(after)
+	*res = egress.Response{Status: status, RetryAfter: retryAfter, Class: classOf(status)}
+}
+
+func classOf(status int) egress.Class {
+	switch {
+	case status == 0:
+		return egress.Connect
+	case status < 300:
+		return egress.Success
+	case status < 500:
+		return egress.ClientError
+	}
+	return egress.ServerError
+}
+
+func (r *receiver) arrivals() []arrival {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]arrival(nil), r.got...)
+}
+
+func (r *receiver) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.got)
+}
+
+// bench is an engine over a filesystem in memory, that can be stopped and
+// started again.
+type rig struct {
+	*testing.T
+	*Engine
+	fs       kv.FS
+	key      []byte
+	receiver *receiver
+	options  Options
+}
+
+func newRig(t *testing.T, change func(*Options)) *rig {
+	r := &rig{T: t, fs: kv.MemFS(), key: secret.GenerateKey(), receiver: &receiver{}}
+	r.options = Options{
+		Log:    wal.Options{Dir: "data", Partitions: 2, DiskReserve: -1, MemTableSize: 4 << 20, CacheSize: 4 << 20},
+		Shards: 2,
+		Logger: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&r.options)
+	}
+	r.start()
+	return r
+}
+
+func (r *rig) start() {
+	r.Helper()
+	o := r.options
+	o.Log.FS = r.fs
+	o.Sender = r.receiver
+	var err error
+	if o.Box, err = secret.NewBox(r.key); err != nil {
+		r.Fatal(err)
+	}
+	if r.Engine, err = Open(context.Background(), o); err != nil {
+		r.Fatalf("open: %v", err)
+	}
+}
+
+func (r *rig) stop() {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := r.Close(ctx, func() {}); err != nil {
+		r.Errorf("close: %v", err)
+	}
+}
+
+const org = "default"
+
+func (r *rig) endpoint(name string, change func(*endpoint.Endpoint)) *endpoint.Endpoint {
+	r.Helper()
+	e := &endpoint.Endpoint{
+		ID: "ed_" + name, Organization: org, Kind: endpoint.Webhook, URL: "https://" + name + ".example/hook",
+		PayloadFormat: event.Envelope, Signatures: []string{"standard"}, Ordering: endpoint.Unordered,
+		Spans: []endpoint.Span{{Enabled: true}},
+	}
+	s := secret.NewSigning()
+	e.Secrets = []endpoint.Secret{{ID: "sec_1", Sealed: r.box.Seal(s, secret.AAD(org, e.ID, "sec_1"))}}
+	if change != nil {
+		change(e)
+	}
+	if _, err := r.ledger.Change(context.Background(), &ledger.Change{Endpoint: e}); err != nil {
+		r.Fatalf("create endpoint: %v", err)
+	}
+	return r.lookup(e.ID)
+}
+
+func (r *rig) lookup(id string) *endpoint.Endpoint {
+	r.Helper()
+	p := r.ledger.PartitionOf(org)
+	var found *endpoint.Endpoint
+	r.ledger.Lanes(p, func(e *endpoint.Endpoint, _ *ledger.Lane) {
+		if e.ID == id {
+			found = e
+		}
+	})
+	if found == nil {
+		r.Fatalf("endpoint %s is not there", id)
+	}
+	return found
+}
+
+func (r *rig) lane(e *endpoint.Endpoint) *ledger.Lane {
+	_, lane, _ := r.ledger.Lookup(r.ledger.PartitionOf(org), e.Key)
+	return &lane
+}
+
+func (r *rig) verb(v ledger.Verb, e *endpoint.Endpoint) {
+	r.Helper()
+	ctx := context.Background()
+	if _, err := r.ledger.Command(ctx, &ledger.Command{Verb: v, Organization: org, Endpoint: e.Key, Reason: "user"}); err != nil {
+		r.Fatalf("%s: %v", v, err)
+	}
+	if err := r.barrier(ctx, r.ledger.PartitionOf(org), e.Key); err != nil {
+		r.Fatalf("%s: %v", v, err)
+	}
+}
+
+// post posts n events and returns their ids as receivers see them.
+func (r *rig) post(n int) (ids []string) {
+	r.Helper()
+	for i := range n {
+		ev := &event.Event{ID: ledger.NewID(), Livemode: true, Organization: org, Type: "a.b", Source: event.API, Data: fmt.Appendf(nil, `{"n":%d}`, i)}
+		if _, err := r.ledger.Post(context.Background(), []*event.Event{ev}, false, nil); err != nil {
+			r.Fatalf("post: %v", err)
+		}
+		ids = append(ids, event.FormatID(ev.ID, true))
+	}
+	return ids
+}
+
+func TestDeliversEachEventOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		e := r.endpoint("one", nil)
+		ids := r.post(100)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		seen := map[string]int{}
+		for _, a := range r.receiver.arrivals() {
+			seen[a.id]++
+		}
+		for _, id := range ids {
+			if got, want := seen[id], 1; got != want {
+				t.Errorf("event %s arrived %d times, want %d", id, got, want)
+			}
+		}
+		if got, want := r.lane(e).Rows[3], uint64(100); got != want {
+			t.Errorf("succeeded: got %d, want %d", got, want)
+		}
+		r.stop()
+	})
+}

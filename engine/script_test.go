@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+)
+
+// The scripts: days of deliveries in virtual time, over real storage in memory.
+
+// script runs a test in virtual time with a running engine, and stops it.
+func script(t *testing.T, change func(*Options), run func(r *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, change)
+		defer r.stop() // also after a Fatal, or virtual time would never end
+		run(r)
+	})
+}
+
+func (r *rig) restart() {
+	r.Helper()
+	r.stop()
+	r.start()
+}
+
+// after lets time pass until everything that can happen by then has happened.
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func status(codes ...int) func(arrival) (int, time.Duration, string) {
+	return func(a arrival) (int, time.Duration, string) { return codes[min(a.nth, len(codes))-1], 0, "" }
+}
+
+func (r *rig) want(what string, got, want any) {
+	r.Helper()
+	if got != want {
+		r.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func TestRetriesFollowTheScheduleOverRestarts(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		script(t, nil, func(r *rig) {
+			r.receiver.answer = status(500)
+			e := r.endpoint("one", nil)
+			began := time.Now()
+			r.post(1)
+			for range 60 {
+				after(30 * time.Minute)
+				if restart {
+					r.restart()
+				}
+			}
+			arrivals := r.receiver.arrivals()
+			r.want("attempts", len(arrivals), 8)
+			policy := r.options.withDefaults().Defaults.Retry
+			at := began
+			for i, a := range arrivals {
+				if i > 0 {
+					low, high := policy.Delays[i-1]*8/10, policy.Delays[i-1]*12/10+time.Second
+					if gap := a.at.Sub(at); gap < low || gap > high {
+						r.Errorf("restart %v: attempt %d came after %v, want %v to %v", restart, i+1, gap, low, high)
+					}
+				}
+				at = a.at
+				r.want("bytes of attempt", a.body, arrivals[0].body)
+				r.want("webhook-id of attempt", a.id, arrivals[0].id)
+			}
+			lane := r.lane(e)
+			r.want("exhausted", lane.Rows[delivery.Exhausted], uint64(1))
+			r.want("backlog", lane.Backlog(), uint64(0))
+		})
+	}
+}
+
+func TestPauseKeepsAndDisableDoesNot(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		paused, disabled := r.endpoint("paused", nil), r.endpoint("disabled", nil)
+		r.verb(ledger.Pause, paused)
+		r.verb(ledger.Disable, disabled)
+		r.post(3000)
+		after(time.Minute)
+		r.want("arrivals while stopped", r.receiver.count(), 0)
+		r.want("backlog of the paused one", r.lane(paused).Backlog(), uint64(3000))
+		r.want("backlog of the disabled one", r.lane(disabled).Backlog(), uint64(0))
+		r.restart()
+		after(time.Minute)
+		r.want("arrivals after a restart", r.receiver.count(), 0)
+		r.verb(ledger.Resume, paused)
+		r.verb(ledger.Enable, disabled)
+		after(time.Minute)
+		r.want("arrivals after resume and enable", r.receiver.count(), 3000)
+		r.post(1)
+		after(time.Minute)
+		r.want("arrivals of a new event at both", r.receiver.count(), 3002)
+	})
+}
+
+// G6 and DESIGN 4: what was owed before a disable goes out after the enable.
+func TestDisableParksTheBacklog(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, time.Second, "" }
+		e := r.endpoint("one", nil)
+		r.post(500)
+		r.verb(ledger.Disable, e)
+		after(time.Hour)
+		before := r.receiver.count()
+		if before == 0 || before >= 500 {
+			r.Fatalf("arrivals before the disable: got %d, want some of 500", before)
+		}
+		r.post(50)
+		r.restart()
+		r.verb(ledger.Enable, e)
+		after(time.Hour)
+		r.want("arrivals", r.receiver.count(), 500)
+		seen := map[string]bool{}
+		for _, a := range r.receiver.arrivals() {
+			seen[a.id] = true
+		}
+		r.want("distinct arrivals", len(seen), 500)
+	})
+}
+
+func TestFIFOHoldsTheLineBehindAFailure(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		script(t, nil, func(r *rig) {
+			r.endpoint("one", func(e *endpoint.Endpoint) { e.Ordering = endpoint.FIFO })
+			r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+				switch {
+				case strings.Contains(a.body, `"n":3}`) && a.nth <= 2, strings.Contains(a.body, `"n":7}`):
+					return 503, time.Millisecond, ""
+				}
+				return 200, time.Millisecond, ""
+			}
+			ids := r.post(20)
+			for range 24 {
+				after(2 * time.Hour)
+				if restart {
+					r.restart()
+				}
+			}
+			order := []string{}
+			attempts := map[string]int{}
+			for _, a := range r.receiver.arrivals() {
+				if attempts[a.id]++; attempts[a.id] == 1 {
+					order = append(order, a.id)
+				}
+			}
+			for i := range ids {
+				if i >= len(order) || order[i] != ids[i] {
+					r.Fatalf("restart %v: order of first attempts: got %v, want %v", restart, order, ids)
+				}
+			}
+			r.want("attempts of the one that fails twice", attempts[ids[3]], 3)
+			r.want("attempts of the one that always fails", attempts[ids[7]], 8)
+			last := map[string]int{}
+			for i, a := range r.receiver.arrivals() {
+				last[a.id] = i
+			}
+			if last[ids[7]] > last[ids[8]] {
+				r.Errorf("restart %v: the line went on before its head was exhausted", restart)
+			}
+		})
+	}
+}
+
+func TestRetryAfterHoldsTheLane(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxInFlight = 1 })
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			if len(r.receiver.got) == 1 {
+				return 429, 0, "600"
+			}
+			return 200, 0, ""
+		}
+		r.post(10)
+		after(9 * time.Minute)
+		r.want("arrivals while held", r.receiver.count(), 1)
+		r.restart()
+		after(30 * time.Second)
+		r.want("arrivals while held, after a restart", r.receiver.count(), 1)
+		after(5 * time.Minute)
+		r.want("arrivals", r.receiver.count(), 11)
+	})
+}
+
+func TestBreakerOpensProbesAndCloses(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		var up atomic.Bool
+		r.receiver.answer = func(arrival) (int, time.Duration, string) {
+			if !up.Load() {
+				return 500, 0, ""
+			}
+			return 200, 0, ""
+		}
+		e := r.endpoint("one", nil)
+		for range 100 {
+			r.post(1)
+			after(time.Second)
+		}
+		tries := r.receiver.count()
+		if tries < 10 || tries > 60 {
+			r.Errorf("attempts in the first 100 s: got %d, want 10 to 60", tries)
+		}
+		r.restart()
+		after(time.Hour)
+		probes := r.receiver.count() - tries
+		if probes < 8 || probes > 30 {
+			r.Errorf("probes in an hour: got %d, want 8 to 30", probes)
+		}
+		up.Store(true)
+		after(10 * time.Minute)
+		r.want("backlog", r.lane(e).Backlog(), uint64(0))
+		after(10 * time.Hour)
+		r.want("succeeded", r.lane(e).Rows[delivery.Succeeded], uint64(100))
+	})
+}
+
+func TestGoneDisables(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = status(410)
+		e := r.endpoint("one", nil)
+		r.post(1)
+		after(time.Minute)
+		r.want("reason", r.lookup(e.ID).DisabledReason, endpoint.ReasonGone)
+		r.want("failed", r.lane(e).Rows[delivery.Failed], uint64(1))
+		r.post(5)
+		after(time.Hour)
+		r.want("arrivals", r.receiver.count(), 1)
+	})
+}
+
+func TestDisabledAfterDaysWithoutSuccess(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = status(500)
+		e := r.endpoint("one", nil)
+		for range 5 * 24 {
+			r.post(1)
+			after(time.Hour)
+			r.want("enabled", r.lookup(e.ID).Enabled(), true)
+		}
+		for range 12 {
+			r.post(1)
+			after(time.Hour)
+		}
+		r.want("reason", r.lookup(e.ID).DisabledReason, endpoint.ReasonFailures)
+	})
+}
+
+// A lane that falls behind what memory holds catches up from the log.
+func TestBehindAndBack(t *testing.T) {
+	script(t, func(o *Options) { o.LiveMemory = 1 << 20 }, func(r *rig) {
+		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 20 * time.Millisecond, "" }
+		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxInFlight = 8 })
+		const n = 5000
+		r.post(n)
+		after(time.Second)
+		r.post(100)
+		after(5 * time.Minute)
+		seen := map[string]int{}
+		for _, a := range r.receiver.arrivals() {
+			seen[a.id]++
+		}
+		r.want("distinct arrivals", len(seen), n+100)
+		r.want("arrivals", r.receiver.count(), n+100)
+		r.want("backlog", r.lane(e).Backlog(), uint64(0))
+	})
+}
+
+func TestRateLimit(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.endpoint("one", func(e *endpoint.Endpoint) { e.RateLimit = &endpoint.RateLimit{PerSecond: 10, Burst: 5} })
+		r.post(100)
+		after(5 * time.Second)
+		if got := r.receiver.count(); got < 50 || got > 56 {
+			r.Errorf("arrivals in 5 s at 10/s and a burst of 5: got %d, want 50 to 56", got)
+		}
+		after(10 * time.Second)
+		r.want("arrivals", r.receiver.count(), 100)
+	})
+}
+
+// G4: endpoints that hang take nothing from one that does not.
+func TestHangingEndpointsDoNotSlowAHealthyOne(t *testing.T) {
+	script(t, func(o *Options) { o.MaxInFlight = 160 }, func(r *rig) {
+		healthy := r.endpoint("healthy", nil)
+		for i := range 50 {
+			r.endpoint(string(rune('a'+i/26))+string(rune('a'+i%26)), nil)
+		}
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			if a.url == healthy.URL {
+				return 200, 10 * time.Millisecond, ""
+			}
+			return 200, time.Hour, ""
+		}
+		r.post(500)
+		after(4 * time.Second)
+		got := 0
+		for _, a := range r.receiver.arrivals() {
+			if a.url == healthy.URL {
+				got++
+			}
+		}
+		r.want("arrivals at the healthy one within 4 s", got, 500)
+	})
+}
