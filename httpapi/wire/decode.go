@@ -44,21 +44,44 @@ func (c *Ctx) DecodeOptional(into any) error {
 // ExpectJSON refuses a body that declares to be something else or to be
 // compressed. No declaration at all is taken as JSON.
 func (c *Ctx) ExpectJSON() error {
+	if err := c.expectPlain(); err != nil {
+		return err
+	}
+	if kind := mediaType(c.Request.Header.ContentType()); kind != "" && kind != jsonType && !strings.HasSuffix(kind, "+json") {
+		return MediaType("of type " + jsonType)
+	}
+	return nil
+}
+
+// ExpectEvents is ExpectJSON for a body that may also have one JSON value on
+// each line; it reports whether this one declares that.
+func (c *Ctx) ExpectEvents() (lines bool, err error) {
+	kind := mediaType(c.Request.Header.ContentType())
+	if kind != "application/x-ndjson" && kind != "application/jsonl" {
+		return false, c.ExpectJSON()
+	}
+	return true, c.expectPlain()
+}
+
+// expectPlain refuses compression: the limits on what a body may be count what
+// arrives, and a small body can unpack to a very large one.
+func (c *Ctx) expectPlain() error {
 	if encoding := c.Request.Header.ContentEncoding(); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
 		return MediaType("sent without compression")
-	}
-	kind := mediaType(c.Request.Header.ContentType())
-	if kind != "" && kind != "application/json" && !strings.HasSuffix(kind, "+json") {
-		return MediaType("of type application/json")
 	}
 	return nil
 }
 
 // mediaType cuts the parameters off a Content-Type.
 func mediaType(header []byte) string {
+	if string(header) == jsonType {
+		return jsonType // as nearly everybody writes it
+	}
 	kind, _, _ := bytes.Cut(header, []byte(";"))
 	return strings.ToLower(string(bytes.TrimSpace(kind)))
 }
+
+const jsonType = "application/json"
 
 // DecodeJSON is Decode for a text from elsewhere. into is a pointer to a
 // struct.
@@ -107,13 +130,23 @@ type patcher interface {
 // are made of.
 type decoder struct{ faults []Field }
 
-// maxFaults bounds the answer to a request that is wrong from end to end.
-const maxFaults = 20
+// MaxFaults bounds the answer to a request that is wrong from end to end.
+const MaxFaults = 20
 
 func (d *decoder) fault(pointer, format string, args ...any) {
-	if len(d.faults) < maxFaults {
-		d.faults = append(d.faults, Field{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+	d.add(Field{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) add(f Field) {
+	if len(d.faults) < MaxFaults {
+		d.faults = append(d.faults, f)
 	}
+}
+
+// UnknownField is the fault of a member that the object at the pointer does not
+// have.
+func UnknownField(pointer, name string) Field {
+	return Field{Pointer: pointer + "/" + escapePointer(name), Detail: "unknown field"}
 }
 
 func (d *decoder) value(text []byte, v reflect.Value, pointer string) {
@@ -160,11 +193,10 @@ func (d *decoder) structure(text []byte, v reflect.Value, pointer string) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		at := pointer + "/" + escapePointer(name)
 		if i := fieldNamed(v.Type(), name); i >= 0 {
-			d.value(members[name], v.Field(i), at)
+			d.value(members[name], v.Field(i), pointer+"/"+escapePointer(name))
 		} else {
-			d.fault(at, "unknown field")
+			d.add(UnknownField(pointer, name))
 		}
 	}
 }

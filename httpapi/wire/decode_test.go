@@ -116,8 +116,8 @@ func TestDecodeManyFaults(t *testing.T) {
 		fmt.Fprintf(&b, `,"unknown%d":0`, i)
 	}
 	e := From(DecodeJSON([]byte(b.String()+"}"), new(request)))
-	if got := len(e.Fields); got != maxFaults {
-		t.Errorf("faults: got %d, want %d", got, maxFaults)
+	if got := len(e.Fields); got != MaxFaults {
+		t.Errorf("faults: got %d, want %d", got, MaxFaults)
 	}
 	for _, f := range e.Fields {
 		if len(f.Pointer) > 100 {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"github.com/valyala/fasthttp"
@@ -89,7 +90,7 @@ func BadRequest(code, format string, args ...any) *Error {
 func Invalid(fields ...Field) *Error {
 	detail := "the request has invalid fields"
 	if len(fields) == 1 {
-		detail = fields[0].Pointer + ": " + fields[0].Detail
+		detail = cmp.Or(fields[0].Pointer, "the body") + ": " + fields[0].Detail
 	}
 	return &Error{Status: fasthttp.StatusBadRequest, Code: CodeInvalid, Detail: detail, Fields: fields}
 }

@@ -1,0 +1,236 @@
+package apitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A script is a list of steps, each of them a request and its answer:
+//
+//	# A comment belongs to the step that follows.
+//	> POST /v1/endpoints
+//	> Authorization: Bearer reader
+//	{"url": "https://example.com/"}
+//	< 403
+//	< Content-Type: application/problem+json
+//	{
+//	  "detail": …
+//	}
+//
+// A request without an Authorization header uses the key acme; "> Authorization:"
+// sends none. Of the answer's headers only those in shownHeaders are written.
+// What differs from run to run is replaced by a name: an id, key or secret by
+// $ and its prefix with a number, such as $evt1, times by $time, cursors by
+// $cursor1. A later request may use the names.
+type step struct {
+	comment []string
+	method  string
+	target  string
+	header  [][2]string
+	body    string
+}
+
+var shownHeaders = []string{"Content-Type", "Allow", "Cache-Control", "Etag", "Idempotent-Replayed", "Location", "Retry-After", "Www-Authenticate"}
+
+// Run runs every script that matches the pattern and compares what it gets
+// with what they say, or, with update, rewrites them.
+func Run(t *testing.T, pattern string, update bool, connect func(t *testing.T) *http.Client) {
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("scripts %s: found %d, %v", pattern, len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, connect(t), parse(t, string(want)))
+			if update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			compare(t, path, got, string(want))
+		})
+	}
+}
+
+// compare reports the first line that differs: the rest follows from it.
+func compare(t *testing.T, path, got, want string) {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range max(len(g), len(w)) {
+		var a, b string
+		if i < len(g) {
+			a = g[i]
+		}
+		if i < len(w) {
+			b = w[i]
+		}
+		if a != b || (i < len(g)) != (i < len(w)) {
+			from := max(0, i-12)
+			t.Errorf("%s:%d:\n got  %s\n want %s\nafter\n%s", path, i+1, a, b, strings.Join(g[from:i], "\n"))
+			return
+		}
+	}
+}
+
+func parse(t *testing.T, text string) []step {
+	t.Helper()
+	var steps []step
+	var comment []string
+	inRequest, inBody := false, false
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		request, isRequest := strings.CutPrefix(line, "> ")
+		switch {
+		case isRequest && !inRequest:
+			method, target, ok := strings.Cut(request, " ")
+			if !ok {
+				t.Fatalf("line %q: expected a method and a target", line)
+			}
+			steps = append(steps, step{comment: comment, method: method, target: target})
+			comment, inRequest, inBody = nil, true, true
+		case isRequest:
+			name, value, _ := strings.Cut(request, ":")
+			s := &steps[len(steps)-1]
+			s.header = append(s.header, [2]string{name, strings.TrimSpace(value)})
+		case strings.HasPrefix(line, "< "):
+			inRequest, inBody = false, false
+		case inBody:
+			steps[len(steps)-1].body += line + "\n"
+		case strings.HasPrefix(line, "#"):
+			comment = append(comment, line)
+		}
+	}
+	return steps
+}
+
+// player replaces what differs from run to run.
+type player struct {
+	names  map[string]string // by value
+	values map[string]string // by name
+	counts map[string]int
+}
+
+func play(t *testing.T, client *http.Client, steps []step) string {
+	t.Helper()
+	p := player{names: map[string]string{}, values: map[string]string{}, counts: map[string]int{}}
+	var out strings.Builder
+	for i, s := range steps {
+		if i > 0 {
+			out.WriteString("\n")
+		}
+		for _, line := range s.comment {
+			out.WriteString(line + "\n")
+		}
+		fmt.Fprintf(&out, "> %s %s\n", s.method, s.target)
+		for _, h := range s.header {
+			out.WriteString(strings.TrimRight(fmt.Sprintf("> %s: %s", h[0], h[1]), " ") + "\n")
+		}
+		out.WriteString(s.body)
+		out.WriteString(p.answer(t, client, s))
+	}
+	return out.String()
+}
+
+func (p *player) answer(t *testing.T, client *http.Client, s step) string {
+	t.Helper()
+	body := strings.TrimSuffix(p.fill(s.body), "\n")
+	request, err := http.NewRequestWithContext(t.Context(), s.method, "http://hookwheel.test"+p.fill(s.target), strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer acme")
+	for _, h := range s.header {
+		if h[1] == "" {
+			request.Header.Del(h[0])
+		} else {
+			request.Header.Set(h[0], p.fill(h[1]))
+		}
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatalf("%s %s: %v", s.method, s.target, err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", s.method, s.target, err)
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "< %d\n", response.StatusCode)
+	for _, name := range shownHeaders {
+		if value := response.Header.Get(name); value != "" {
+			fmt.Fprintf(&out, "< %s: %s\n", name, value)
+		}
+	}
+	out.WriteString(indent(content))
+	return p.name(out.String())
+}
+
+// indent writes JSON over several lines, and other text as it is.
+func indent(content []byte) string {
+	var b bytes.Buffer
+	if len(content) == 0 {
+		return ""
+	}
+	if json.Indent(&b, content, "", "  ") != nil {
+		b.Reset()
+		b.Write(content)
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+var (
+	variable = regexp.MustCompile(`\$[a-z]+[0-9]+`)
+	passing  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z` +
+		`|\b(evt|ed|dlv|key|org|sec|req|whsec|whsk|hw)_((?:test|live|admin)_)?[0-9A-Za-z+/=]{20,}` +
+		`|(_cursor": ")([0-9A-Za-z_-]{23,})` +
+		`|"\d{6,}"`)
+)
+
+// fill puts the values of this run in the place of names.
+func (p *player) fill(text string) string {
+	return variable.ReplaceAllStringFunc(text, func(name string) string {
+		if value, ok := p.values[name]; ok {
+			return value
+		}
+		return name
+	})
+}
+
+// name puts names in the place of values of this run.
+func (p *player) name(text string) string {
+	return passing.ReplaceAllStringFunc(text, func(value string) string {
+		part := passing.FindStringSubmatch(value)
+		switch {
+		case part[1] != "":
+			return p.nameOf(part[1], value)
+		case part[3] != "":
+			return part[3] + p.nameOf("cursor", part[4])
+		case value[0] == '"':
+			return `"` + p.nameOf("version", strings.Trim(value, `"`)) + `"`
+		}
+		return "$time"
+	})
+}
+
+func (p *player) nameOf(kind, value string) string {
+	if name, ok := p.names[value]; ok {
+		return name
+	}
+	p.counts[kind]++
+	name := fmt.Sprintf("$%s%d", kind, p.counts[kind])
+	p.names[value], p.values[name] = name, value
+	return name
+}
