@@ -2,12 +2,10 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hookwheel/hookwheel/bench/payload"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
@@ -48,7 +46,9 @@ func benchmarkFanOut(b *testing.B, endpoints int) {
 			b.Error(err)
 		}
 	})
-	awaitAnswer(b, led)
+	if err := led.Follow(ctx); err != nil {
+		b.Fatal(err)
+	}
 	for n := range endpoints {
 		e := &endpoint.Endpoint{ID: fmt.Sprintf("ed_%026d", n), Organization: organization, Kind: endpoint.Webhook}
 		change := &ledger.Change{Endpoint: e.WithSpan(0, []string{"bench.*"}, nil, true)}
@@ -65,24 +65,6 @@ func benchmarkFanOut(b *testing.B, endpoints int) {
 		b.Errorf("got %d deliveries, want %d", got, want)
 	}
 	b.ReportMetric(float64(b.N*endpoints)/b.Elapsed().Seconds(), "deliveries/s")
-}
-
-// awaitAnswer returns when the ledger answers for the organization's partition.
-// What is submitted while Run still reads the log from disk is applied but not
-// answered, so a command that changes nothing is repeated until one is.
-func awaitAnswer(b *testing.B, led *ledger.Ledger) {
-	nothing := &ledger.Command{Verb: ledger.Forget, Organization: organization}
-	for {
-		ctx, cancel := context.WithTimeout(b.Context(), 100*time.Millisecond)
-		_, err := led.Command(ctx, nothing)
-		cancel()
-		if err == nil {
-			return
-		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			b.Fatal(err)
-		}
-	}
 }
 
 // post posts b.N events, from 64 writers that each wait for the answer.

@@ -86,6 +86,9 @@ func (l *lane) deliver() {
 		}
 		w.send(sh.engine, a)
 		a.duration = time.Since(a.start)
+		if a.asksToWait() {
+			l.ring.halt()
+		}
 		sh.finished(a)
 	}
 }

@@ -55,8 +55,6 @@ func (l *lane) finished(a *attempt, now int64) {
 
 func (l *lane) succeeded(o *delivery.Outcome, s *settings, now int64) {
 	o.State = delivery.Succeeded
-	l.lastSuccess = now
-	l.hold = 0
 	var closed bool
 	if l.breaker, closed = l.breaker.OnSuccess(); closed {
 		l.window = retry.RestartWindow
@@ -68,7 +66,7 @@ func (l *lane) succeeded(o *delivery.Outcome, s *settings, now int64) {
 
 func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) {
 	var asked time.Duration
-	if a.status == 429 || a.status == 503 {
+	if a.asksToWait() {
 		asked, _ = retry.ParseRetryAfter(a.again, time.UnixMilli(now))
 	}
 	policy := s.policy
@@ -85,6 +83,8 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) {
 	}
 	if asked > 0 {
 		l.pause(now + min(asked, policy.RetryAfterMax).Milliseconds())
+	} else if a.asksToWait() {
+		l.resume()
 	}
 
 	var opened bool
@@ -104,12 +104,13 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) {
 	}
 }
 
+// asksToWait reports whether the endpoint asked for a pause. The delivery
+// goroutine stops the ring at once then; finished lets it go on, now or later.
+func (a *attempt) asksToWait() bool { return (a.status == 429 || a.status == 503) && a.again != "" }
+
 // pause holds the lane until a time; what had been made ready goes back.
 func (l *lane) pause(until int64) {
-	if until <= l.hold {
-		return
-	}
-	l.hold = until
+	l.hold = max(l.hold, until)
 	l.recall()
 	l.resume()
 }

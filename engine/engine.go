@@ -124,10 +124,8 @@ func (e *Engine) start(ctx context.Context) (err error) {
 	run, cancel := context.WithCancel(context.Background())
 	e.stopLedger = cancel
 	e.background.Go(func() { e.failure <- e.ledger.Run(run) })
-	for p, owner := range e.owners {
-		if err := e.ledger.Await(ctx, p, owner.From()); err != nil {
-			return fmt.Errorf("apply the log of partition %d: %w", p, err)
-		}
+	if err := e.ledger.Follow(ctx); err != nil {
+		return fmt.Errorf("apply the log: %w", err)
 	}
 	for p := range e.owners {
 		e.resume(p)

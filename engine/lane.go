@@ -70,7 +70,6 @@ type lane struct {
 	breaker     retry.Breaker
 	limiter     *rate.Limiter // nil = unlimited
 	hold        int64         // Unix ms until which a Retry-After, or we, hold it
-	lastSuccess int64         // Unix ms
 	starved     bool          // it could start more if the process had slots
 	turn        bool          // whose turn it is: due deliveries and new events alternate
 	idleSince   int64         // Unix ms; 0 = busy
@@ -96,7 +95,6 @@ func newLane(sh *shard, p int, s *settings, known *ledger.Lane) *lane {
 			Probes: int(known.Probes), NextProbe: known.ProbeAt,
 		},
 		hold:        known.HoldUntil,
-		lastSuccess: known.LastSuccess,
 	}
 	l.timer.Value = l
 	l.use(s)

@@ -79,7 +79,14 @@ func (r *ring) settle(healthy bool) {
 	r.healthy = healthy
 }
 
-// resume undoes stop.
+// halt lets no more attempts start, and leaves the ready ones to the next stop.
+func (r *ring) halt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+}
+
+// resume undoes stop and halt.
 func (r *ring) resume() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

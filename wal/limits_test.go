@@ -246,7 +246,10 @@ func TestBackpressure(t *testing.T) { // G8
 	applying, hold := make(chan struct{}), make(chan struct{})
 	ended := make(chan error)
 	go func() {
-		ended <- s.Tail(ctx, 0, 0, func([]Rec) error {
+		ended <- s.Tail(ctx, 0, 0, func(recs []Rec) error {
+			if len(recs) == 0 {
+				return nil
+			}
 			applying <- struct{}{}
 			<-hold
 			return nil

@@ -142,6 +142,9 @@ func (s *Store) Tail(ctx context.Context, p int, after Pos, apply func([]Rec) er
 	if _, err := s.tailDisk(ctx, p, after, end, apply); err != nil {
 		return err
 	}
+	if err := apply(nil); err != nil {
+		return err
+	}
 	return s.tailMemory(ctx, p, apply)
 }
 

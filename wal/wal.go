@@ -76,6 +76,10 @@ type Log interface {
 	// it is referenced (it is never reused), the slice only during the call. At
 	// most one Tail per partition runs at a time; another is refused. What was
 	// trimmed or absorbed is not seen again.
+	//
+	// Once what was there at the start is read, apply is called with no records,
+	// one time. From then on every record comes with its Local; one that was
+	// submitted before may come without.
 	Tail(ctx context.Context, p int, after Pos, apply func([]Rec) error) error
 
 	// Get returns the Event record at the position, or ErrNotFound when it was

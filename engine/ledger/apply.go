@@ -20,7 +20,13 @@ const flushEvery = 1 << 14
 // under the lock, which is held until the batch is committed, so that whoever
 // holds it for reading sees rows and memory agree. Then the writers get their
 // answers and the follower learns what is new.
+//
+// No records at all mean that everything from before this process is applied.
 func (pt *partition) apply(recs []wal.Rec) error {
+	if len(recs) == 0 {
+		close(pt.following)
+		return nil
+	}
 	b := pt.db.Batch()
 	defer b.Close()
 	pt.scratch.begin()
@@ -33,7 +39,7 @@ func (pt *partition) apply(recs []wal.Rec) error {
 	}
 
 	last := recs[len(recs)-1].Pos
-	pt.applied.set(last)
+	pt.applied.Store(uint64(last))
 	// The follower first: whoever has an answer may rely on the shard loops
 	// having been told.
 	if pt.follower != nil {

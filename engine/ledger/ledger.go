@@ -142,7 +142,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	var tails sync.WaitGroup
 	for _, part := range l.parts {
 		tails.Go(func() {
-			err := l.log.Tail(ctx, part.p, part.applied.get(), part.apply)
+			err := l.log.Tail(ctx, part.p, part.appliedTo(), part.apply)
 			if err != nil && ctx.Err() == nil {
 				err = fmt.Errorf("apply partition %d: %w", part.p, err)
 				l.failed.CompareAndSwap(nil, &err)
@@ -152,9 +152,6 @@ func (l *Ledger) Run(ctx context.Context) error {
 	}
 	tails.Wait()
 	close(l.stopped)
-	for _, part := range l.parts {
-		part.stop()
-	}
 	if err := l.failed.Load(); err != nil {
 		return *err
 	}
@@ -162,12 +159,22 @@ func (l *Ledger) Run(ctx context.Context) error {
 }
 
 // Applied is the position up to which partition p is applied.
-func (l *Ledger) Applied(p int) wal.Pos { return l.parts[p].applied.get() }
+func (l *Ledger) Applied(p int) wal.Pos { return l.parts[p].appliedTo() }
 
-// Await returns once partition p is applied up to the position, or with the
-// error of ctx, or with ErrStopped.
-func (l *Ledger) Await(ctx context.Context, p int, upTo wal.Pos) error {
-	return l.parts[p].applied.await(ctx, upTo)
+// Follow returns once Run has applied everything that was in the log, or with
+// the error of ctx, or with ErrStopped. Before it has, what is submitted may be
+// applied without its writer being answered.
+func (l *Ledger) Follow(ctx context.Context) error {
+	for _, part := range l.parts {
+		select {
+		case <-part.following:
+		case <-l.stopped:
+			return ErrStopped
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // Failed is why the ledger has stopped applying; nil while it runs.
@@ -188,61 +195,4 @@ func (l *Ledger) PartitionOf(organization string) int {
 
 func (l *Ledger) partition(organization string) *partition {
 	return l.parts[l.PartitionOf(organization)]
-}
-
-// progress is a position that only grows, and that can be waited for.
-type progress struct {
-	pos atomic.Uint64
-	mu  struct {
-		sync.Mutex
-		stopped bool
-		moved   chan struct{} // closed at the next move; nil while nobody waits
-	}
-}
-
-func (g *progress) get() wal.Pos { return wal.Pos(g.pos.Load()) }
-
-func (g *progress) set(pos wal.Pos) {
-	g.pos.Store(uint64(pos))
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.wake()
-}
-
-func (g *progress) stop() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.mu.stopped = true
-	g.wake()
-}
-
-func (g *progress) wake() {
-	if g.mu.moved != nil {
-		close(g.mu.moved)
-		g.mu.moved = nil
-	}
-}
-
-func (g *progress) await(ctx context.Context, upTo wal.Pos) error {
-	for {
-		g.mu.Lock()
-		stopped := g.mu.stopped
-		if g.get() >= upTo {
-			g.mu.Unlock()
-			return nil
-		}
-		if g.mu.moved == nil {
-			g.mu.moved = make(chan struct{})
-		}
-		moved := g.mu.moved
-		g.mu.Unlock()
-		if stopped {
-			return ErrStopped
-		}
-		select {
-		case <-moved:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,9 +67,9 @@ func (f *fixture) close() {
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-func openDB(t tester, fs kv.FS) *kv.DB {
+func openDB(t tester, fs kv.FS, dir string) *kv.DB {
 	t.Helper()
-	db, err := kv.Open(kv.Options{Dir: "/db", FS: fs, CacheSize: 1 << 20, MemTableSize: 256 << 10, Logger: quiet})
+	db, err := kv.Open(kv.Options{Dir: dir, FS: fs, CacheSize: 1 << 20, MemTableSize: 256 << 10, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func openLedger(t tester, log wal.Log, db *kv.DB) *Ledger {
 // start opens the store and applies the log.
 func (f *fixture) start() {
 	f.t.Helper()
-	f.db = openDB(f.t, f.fs.FS)
+	f.db = openDB(f.t, f.fs.FS, "/db")
 	f.Ledger = openLedger(f.t, f.log, f.db)
 	ctx, cancel := context.WithCancel(context.Background())
 	f.end, f.ended = cancel, make(chan error, 1)
@@ -128,8 +129,14 @@ func (f *fixture) catchUp(p int) wal.Pos {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if err := f.Await(context.Background(), p, owner.From()); err != nil {
+	if err := f.Follow(context.Background()); err != nil {
 		f.t.Fatal(err)
+	}
+	for f.Applied(p) < owner.From() {
+		if err := f.Failed(); err != nil {
+			f.t.Fatal(err)
+		}
+		runtime.Gosched()
 	}
 	return owner.From()
 }

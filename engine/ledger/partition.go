@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
@@ -21,8 +22,9 @@ import (
 // Everybody else reads under the lock.
 type partition struct {
 	*Ledger
-	p       int
-	applied progress
+	p         int
+	applied   atomic.Uint64 // position
+	following chan struct{} // closed when what was in the log at start is applied
 
 	mu struct {
 		sync.RWMutex
@@ -62,7 +64,7 @@ type scratch struct {
 }
 
 func newPartition(l *Ledger, p int) *partition {
-	pt := &partition{Ledger: l, p: p}
+	pt := &partition{Ledger: l, p: p, following: make(chan struct{})}
 	pt.mu.members = make(map[endpoint.Key]*member)
 	pt.mu.byID = make(map[string]*member)
 	pt.mu.byOrg = make(map[string][]*member)
@@ -125,7 +127,7 @@ func (pt *partition) load() error {
 	if err := pt.recount(applied); err != nil {
 		return err
 	}
-	pt.applied.set(applied)
+	pt.applied.Store(uint64(applied))
 	return nil
 }
 
@@ -281,4 +283,4 @@ func (l *Ledger) walk(lower, upper []byte, visit func(k, v []byte) error) error 
 	return it.Err()
 }
 
-func (pt *partition) stop() { pt.applied.stop() }
+func (pt *partition) appliedTo() wal.Pos { return wal.Pos(pt.applied.Load()) }

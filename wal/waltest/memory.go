@@ -203,8 +203,14 @@ func (m *Memory) Tail(ctx context.Context, p int, after wal.Pos, apply func([]wa
 		m.parts[p].tailing = false
 		m.mu.Unlock()
 	}()
-	for {
+	for following := false; ; {
 		recs, changed, closed := m.take(p, after)
+		if len(recs) == 0 && !following {
+			following = true
+			if err := apply(nil); err != nil {
+				return err
+			}
+		}
 		if len(recs) > 0 {
 			after = recs[len(recs)-1].Pos
 			if err := apply(recs); err != nil {
