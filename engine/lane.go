@@ -66,13 +66,13 @@ type lane struct {
 	open   map[openKey]struct{}
 	flight []*attempt
 
-	window      retry.Window
-	breaker     retry.Breaker
-	limiter     *rate.Limiter // nil = unlimited
-	hold        int64         // Unix ms until which a Retry-After, or we, hold it
-	starved     bool          // it could start more if the process had slots
-	turn        bool          // whose turn it is: due deliveries and new events alternate
-	idleSince   int64         // Unix ms; 0 = busy
+	window    retry.Window
+	breaker   retry.Breaker
+	limiter   *rate.Limiter // nil = unlimited
+	hold      int64         // Unix ms until which a Retry-After, or we, hold it
+	starved   bool          // it could start more if the process had slots
+	turn      bool          // whose turn it is: due deliveries and new events alternate
+	idleSince int64         // Unix ms; 0 = busy
 }
 
 // openKey names an attempt within its lane.
@@ -94,7 +94,7 @@ func newLane(sh *shard, p int, s *settings, known *ledger.Lane) *lane {
 			Open: known.ProbeAt != 0, Failures: int(known.Failures), Since: known.FailingFrom,
 			Probes: int(known.Probes), NextProbe: known.ProbeAt,
 		},
-		hold:        known.HoldUntil,
+		hold: known.HoldUntil,
 	}
 	l.timer.Value = l
 	l.use(s)
