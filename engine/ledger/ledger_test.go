@@ -89,10 +89,15 @@ func openLedger(t tester, log wal.Log, db *kv.DB) *Ledger {
 func (f *fixture) start() {
 	f.t.Helper()
 	f.db = openDB(f.t, f.fs.FS, "/db")
-	f.Ledger = openLedger(f.t, f.log, f.db)
+	f.run(openLedger(f.t, f.log, f.db))
+}
+
+func (f *fixture) run(l *Ledger) {
+	f.t.Helper()
+	f.Ledger = l
 	ctx, cancel := context.WithCancel(context.Background())
 	f.end, f.ended = cancel, make(chan error, 1)
-	go func(l *Ledger) { f.ended <- l.Run(ctx) }(f.Ledger)
+	go func() { f.ended <- l.Run(ctx) }()
 	for p := range f.Partitions() {
 		f.catchUp(p)
 	}
