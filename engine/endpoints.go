@@ -134,7 +134,7 @@ func (e *Engine) validate(ctx context.Context, next *endpoint.Endpoint, oldURL s
 	defer cancel()
 	limits := e.limits()
 	limits.CheckURL = func(url string) (canonical string, err error) {
-		if url == oldURL {
+		if oldURL != "" && url == oldURL {
 			return next.Target, nil
 		}
 		next.Target, err = e.options.CheckURL(ctx, url)
