@@ -293,7 +293,7 @@ func TestWalledOff(t *testing.T) {
 	if now, err := o.endpoint(acme, e.ID); err != nil || now.Version != e.Version {
 		t.Errorf("afterwards: got version %v, %v, want %d: nothing has changed", now, err, e.Version)
 	}
-	for _, name := range []string{"update", "disable", "enable", "resume", "pause", "secrets", "test", "rotate", "cancel", "revoke", "delete"} {
+	for _, name := range []string{"update", "secrets", "test", "rotate", "cancel", "disable", "enable", "resume", "pause", "revoke", "delete"} {
 		if err := verbs[name](acme); err != nil {
 			t.Errorf("%s by its own organization: got %v, want no error", name, err)
 		}
