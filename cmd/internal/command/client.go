@@ -155,10 +155,10 @@ func (c *client) again(err error, n int) (wait time.Duration, again bool) {
 func (c *client) explain(ctx context.Context, err error) error {
 	var p *problem
 	switch {
+	case ctx.Err() != nil: // even if it was busy before: that is no longer why
+		return context.Cause(ctx)
 	case errors.As(err, &p):
 		return err
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
 	case errors.Is(err, context.DeadlineExceeded):
 		return unavailable{fmt.Errorf("%s did not answer within %s (--timeout)", c.base, formatDuration(c.timeout))}
 	}

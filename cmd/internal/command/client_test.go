@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookwheel/hookwheel/cmd/internal/server"
 )
 
 // newTestClient is a client whose pauses take no time and are recorded.
@@ -51,7 +53,7 @@ func TestClientFindsLocalKey(t *testing.T) {
 	a := serveAPI(t, func(request, int) (int, string) { return 200, "{}" })
 	t.Setenv("HOOKWHEEL_API_KEY", "")
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, adminKeyFile), []byte("hw_admin_file\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, server.AdminKeyFile), []byte("hw_admin_file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	runCommand(t, "", "stats", "--data-dir", dir).want(t, exitDone, "", "")

@@ -79,6 +79,7 @@ func newApp(version string) *cli.App {
 		// Main prints errors and chooses the code.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
+			serveCommand(version),
 			sendCommand(),
 			listenCommand(),
 			endpointCommand(),

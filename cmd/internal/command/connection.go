@@ -13,15 +13,16 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/hookwheel/hookwheel/cmd/internal/server"
 )
 
 const (
 	defaultURL     = "http://127.0.0.1:8420"
 	defaultDataDir = "hookwheel-data"
 
-	// adminKeyFile is what the first start of a server leaves in its data
-	// directory, readable by its owner only.
-	adminKeyFile = "admin.key"
+	// Servers and clients share the variable, so the flag means the same to both.
+	dataDirUsage = "`DIR` in which a server keeps everything; clients look there for the admin key of a local server"
 )
 
 // connection is what the client verbs share: where the server is, who asks,
@@ -41,9 +42,9 @@ func (o *connection) flags(f *flagSet) []cli.Flag {
 	shared.toggle(&o.json, "json", "print JSON, one value per line, instead of text for people")
 	shared.in("Connection")
 	shared.text(&o.url, "url", "`URL` of the server", defaultURL, checkServerURL)
-	shared.text(&o.apiKey, "api-key", "`KEY` that authenticates; without one, the file "+adminKeyFile+" of the data directory is used, and only for a server on this machine", "", nil)
+	shared.text(&o.apiKey, "api-key", "`KEY` that authenticates; without one, the file "+server.AdminKeyFile+" of the data directory is used, and only for a server on this machine", "", nil)
 	shared.text(&o.organization, "organization", "`ID` of the organization to act for, with an admin key; without one, the organization named default", "", nil)
-	shared.text(&o.dataDir, "data-dir", "`DIR` of a local server, to find its key", defaultDataDir, nil)
+	shared.text(&o.dataDir, "data-dir", dataDirUsage, defaultDataDir, notEmpty)
 	shared.duration(&o.timeout, "timeout", "`TIME` for a call, with its repetitions while the server is busy", 30*time.Second, 100*time.Millisecond, time.Hour, "")
 	return append(f.flags, shared.flags...)
 }
@@ -98,7 +99,7 @@ func localKey(dir string, base *url.URL) (string, error) {
 	if !loopback(base.Hostname()) {
 		return "", usageError("no API key for %s: give --api-key or HOOKWHEEL_API_KEY", base.Host)
 	}
-	path := filepath.Join(dir, adminKeyFile)
+	path := filepath.Join(dir, server.AdminKeyFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", usageError("no API key: give --api-key or HOOKWHEEL_API_KEY, or the --data-dir of the local server (%w)", err)

@@ -1,0 +1,66 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/hookwheel/hookwheel/cmd/internal/server"
+)
+
+func serveCommand(version string) *cli.Command {
+	o := serving{version: version}
+	f := flagsOf("")
+	o.generalFlags(f)
+	o.acceptFlags(f)
+	o.deliveryFlags(f)
+	o.targetFlags(f)
+	o.storeFlags(f)
+	o.operationFlags(f)
+	return &cli.Command{
+		Name: "serve", Category: groupServer,
+		Usage: "run the server",
+		Description: `The first start makes the data directory, an admin key, which is printed once and
+kept in the file admin.key for the local command line, and the key that signing
+secrets are encrypted with, in the file master.key. Keep a copy of that one:
+backups do not contain it, and without it the secrets are lost.
+
+SIGTERM or SIGINT ends it in good order: requests are answered, attempts under
+way are finished, nothing is sent twice. A second one ends it at once, which
+loses nothing, but what was under way is sent again at the next start. It ends
+with exit code 1 when it cannot start or the storage fails, 2 when a setting is
+wrong.`,
+		Flags:  f.flags,
+		Action: o.run,
+	}
+}
+
+// run serves until a signal or a failure ends it.
+func (o *serving) run(c *cli.Context) error {
+	options, err := o.options(c)
+	if err != nil {
+		return err
+	}
+	s, err := server.Open(c.Context, options)
+	if err != nil {
+		return err
+	}
+	if key := s.NewAdminKey(); !key.IsZero() {
+		fmt.Fprintf(c.App.Writer, "admin key: %s\nIt is shown only now, and kept for the local command line in %s.\n", key.Reveal(), s.AdminKeyFile())
+	}
+	options.Logger.Info("ready", "url", s.URL(), "data_dir", o.dataDir)
+	if err := s.Wait(c.Context); err != nil {
+		return err
+	}
+	options.Logger.Info("shutting down", "timeout", o.shutdownTimeout)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(c.Context), o.shutdownTimeout)
+	defer cancel()
+	started := time.Now()
+	if err := s.Close(grace); err != nil {
+		return fmt.Errorf("shut down: %w", err)
+	}
+	options.Logger.Info("ended in good order", "took", time.Since(started).Round(time.Millisecond))
+	return nil
+}

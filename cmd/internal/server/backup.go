@@ -1,0 +1,56 @@
+package server
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/hookwheel/hookwheel/httpapi/auth"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+// backups is the part of the native API that makes copies of the store while it
+// works: POST /v1/backups. It is here and not with the rest because it concerns
+// the directories of this process, of which engine and API know nothing.
+func (s *Server) backups() *wire.Dialect {
+	return &wire.Dialect{
+		Name: "backups", Prefixes: []string{"/v1/backups"}, Render: wire.Problem,
+		Routes: []wire.Route{{Method: "POST", Pattern: "/v1/backups", Scope: auth.Admin, Handle: s.backUp}},
+	}
+}
+
+// backUp copies the store into a new directory below the one that the operator
+// has allowed. Tables are hard links, so it takes milliseconds.
+func (s *Server) backUp(c *wire.Ctx) error {
+	var request struct {
+		Path string `json:"path"`
+	}
+	if s.options.BackupDir == "" {
+		return wire.Conflict(wire.CodeConflict, "this server makes no backups: start it with --backup-dir")
+	}
+	if err := c.Decode(&request); err != nil {
+		return err
+	}
+	if !filepath.IsLocal(request.Path) || filepath.Clean(request.Path) == "." {
+		return wire.Invalid(wire.Field{Pointer: "/path", Detail: "must be the path of a new directory below the backup directory"})
+	}
+	dir := filepath.Join(s.options.BackupDir, request.Path)
+	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+		if err != nil {
+			return err
+		}
+		return wire.Conflict(wire.CodeExists, "there is a backup of that path already")
+	}
+	started := time.Now()
+	if err := s.engine.Store().Checkpoint(dir); err != nil {
+		return err
+	}
+	s.options.Logger.Info("backup made", "dir", dir, "took", time.Since(started).Round(time.Millisecond))
+	return c.JSON(fasthttp.StatusCreated, struct {
+		Path string `json:"path"`
+		Dir  string `json:"dir"`
+	}{request.Path, dir})
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hookwheel/hookwheel/engine/secret"
+)
+
+// masterKey reads the master key of the store in dir from the file at path, and
+// makes it if both are new. A store whose key is missing gets no other one: it
+// could not be read with it.
+func masterKey(dir, path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, "format")); err == nil {
+			return nil, fmt.Errorf("the store in %s has a master key, but %s does not exist: "+
+				"put the key file that was in use there, or name it with --master-key-file (a backup never contains it)", dir, path)
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, fmt.Errorf("make master key: %w", err)
+		}
+		if err := createPrivate(path, secret.FormatKey(secret.GenerateKey())); err != nil {
+			return nil, fmt.Errorf("make master key: %w", err)
+		}
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read master key: %w", err)
+	}
+	key, err := secret.ParseKey(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+// cursorKey is the key that authenticates the cursors of lists: it lasts as
+// long as the master key that it is derived from, and tells nothing of it.
+func cursorKey(master []byte) ([]byte, error) {
+	return hkdf.Key(sha256.New, master, nil, "hookwheel list cursors", 32)
+}
+
+// createPrivate makes a file that only its owner can read, durably and as a
+// whole. One that exists already stays, whoever made it.
+func createPrivate(path, text string) error {
+	return writePrivate(path, text, func(made string) error {
+		if err := os.Link(made, path); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		return os.Remove(made)
+	})
+}
+
+// replacePrivate is createPrivate for a file that may exist and is then
+// replaced.
+func replacePrivate(path, text string) error {
+	return writePrivate(path, text, func(made string) error { return os.Rename(made, path) })
+}
+
+// writePrivate writes a temporary file, which place puts in its place.
+func writePrivate(path, text string, place func(made string) error) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name()) // it may be in its place already
+		}
+	}()
+	_, err = file.WriteString(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if err := place(file.Name()); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,270 @@
+// Package server puts a Hookwheel server together out of its parts, starts it
+// and ends it:
+//
+//	httpapi ──▶ engine ──▶ egress ──▶ endpoints
+//	  ▲            │
+//	listener    data directory: store, master.key, admin.key
+//
+// It decides nothing itself. What it owns is the order: nothing is accepted
+// before everything that was accepted earlier is known again, and nothing is
+// closed that something else still uses. Both `hookwheel serve` and
+// `hookwheel demo` run what it makes.
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine"
+	"github.com/hookwheel/hookwheel/engine/egress"
+	"github.com/hookwheel/hookwheel/engine/secret"
+	"github.com/hookwheel/hookwheel/httpapi"
+	"github.com/hookwheel/hookwheel/httpapi/ops"
+)
+
+// Options configure a Server. Engine.Log.Dir and Listen are required. What the
+// parts need of one another (Engine.Sender, Box and CheckURL; HTTP.Tenants,
+// Dialects and CursorKey) is filled in here.
+type Options struct {
+	Engine engine.Options
+	Egress egress.Options
+	HTTP   httpapi.Options
+
+	// Listen is the address of the API; port 0 takes any that is free.
+	Listen string
+
+	// MaxEventSize bounds one event as posted, in bytes. Default 256 KiB, at
+	// most HTTP.MaxBodySize.
+	MaxEventSize int
+
+	// MasterKeyFile holds the key that signing secrets are encrypted with. It is
+	// made at the first start. Default: master.key in the data directory.
+	MasterKeyFile string
+
+	// AdminKey is the admin key from now on. The zero Secret: the one that the
+	// first start makes.
+	AdminKey secret.Secret
+
+	// BackupDir is where the API makes backups, on the filesystem of the data
+	// directory; "" = it makes none.
+	BackupDir string
+
+	// Pprof is the address of Go's profiler, "" = none. It has no access
+	// control, so it is never served together with the API.
+	Pprof string
+
+	Build  ops.Build
+	Logger *slog.Logger // of all parts; nil = slog.Default()
+}
+
+// AdminKeyFile is what the local command line looks for in a data directory.
+const AdminKeyFile = "admin.key"
+
+const masterKeyFile = "master.key"
+
+// Server is a running server.
+type Server struct {
+	options Options
+	engine  *engine.Engine
+	client  *egress.Client
+	http    *httpapi.Server
+	pprof   *profiler // nil = none
+
+	listener net.Listener
+	serving  sync.WaitGroup
+	broken   chan error // why the listener ended, if nobody asked it to
+	adminKey secret.Secret
+}
+
+// Open starts a server. When it returns, the server answers. The address is
+// taken first, so that clients of a server that restarts wait for the recovery
+// of its store instead of being refused.
+func Open(ctx context.Context, o Options) (_ *Server, err error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.MaxEventSize = cmp.Or(o.MaxEventSize, 256<<10)
+	if err := o.fit(thisMachine()); err != nil {
+		return nil, err
+	}
+	s := &Server{options: o, broken: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close(ctx))
+		}
+	}()
+	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return nil, fmt.Errorf("%w: another program has that address, or it is not one of this machine; see --listen", err)
+	}
+	if o.Pprof != "" {
+		if s.pprof, err = startProfiler(o.Pprof); err != nil {
+			return nil, err
+		}
+	}
+	master, err := s.startEngine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ensureAdminKey(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.startHTTP(master); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// startEngine opens the store and begins to deliver. It returns the master key.
+func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
+	o := s.options
+	dir := o.Engine.Log.Dir
+	if master, err = masterKey(dir, cmp.Or(o.MasterKeyFile, filepath.Join(dir, masterKeyFile))); err != nil {
+		return nil, err
+	}
+	if o.Engine.Box, err = secret.NewBox(master); err != nil {
+		return nil, err
+	}
+	if s.client, err = egress.New(o.Egress); err != nil {
+		return nil, err
+	}
+	o.Engine.Sender, o.Engine.CheckURL = s.client, s.client.Check
+	o.Engine.Logger, o.Engine.Version = o.Logger, o.Build.Version
+	s.engine, err = engine.Open(ctx, o.Engine)
+	return master, err
+}
+
+// ensureAdminKey sees to it that there is an admin key and that the local
+// command line finds it.
+func (s *Server) ensureAdminKey(ctx context.Context) error {
+	given := s.options.AdminKey
+	made, err := s.engine.EnsureTenants(ctx, given)
+	if err != nil {
+		return err
+	}
+	s.adminKey = made
+	if made.IsZero() && given.IsZero() {
+		return nil
+	}
+	text := cmp.Or(made.Reveal(), given.Reveal()) + "\n"
+	if err := replacePrivate(s.AdminKeyFile(), text); err != nil {
+		if !made.IsZero() {
+			err = fmt.Errorf("%w: the admin key is lost by that, set another one with --admin-key", err)
+		}
+		return fmt.Errorf("keep admin key: %w", err)
+	}
+	return nil
+}
+
+// startHTTP begins to answer.
+func (s *Server) startHTTP(master []byte) (err error) {
+	o := s.options.HTTP
+	if o.CursorKey, err = cursorKey(master); err != nil {
+		return err
+	}
+	o.Tenants = httpapi.Tenants(s.engine.Ledger())
+	o.Logger = s.options.Logger
+	// The server counts its own routes, /metrics among them: it exists only after
+	// the route that shows what it counts.
+	own := ops.Source{Write: func(w io.Writer) { s.http.Metrics().Write(w) }, Help: map[string]string{}}
+	o.Dialects = append(s.dialects(), ops.Dialect(ops.Options{
+		Build:   s.options.Build,
+		Checks:  s.checks(),
+		Metrics: []ops.Source{{Write: s.engine.WriteMetrics, Help: s.engine.MetricsHelp()}, own},
+	}))
+	if s.http, err = httpapi.New(o); err != nil {
+		return err
+	}
+	maps.Copy(own.Help, s.http.Metrics().Help)
+	s.serving.Go(func() {
+		if err := s.http.Serve(s.listener); err != nil {
+			s.broken <- fmt.Errorf("serve: %w", err)
+		}
+	})
+	return nil
+}
+
+// checks are what must work for the server to be ready.
+func (s *Server) checks() []ops.Check {
+	return []ops.Check{
+		{Name: "log", Failed: s.engine.Store().Healthy},
+		{Name: "ledger", Failed: s.engine.Ledger().Failed},
+	}
+}
+
+// URL is where the API is.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+
+// Engine is the engine inside, for what has no place in the API.
+func (s *Server) Engine() *engine.Engine { return s.engine }
+
+// NewAdminKey is the admin key if this start has made one: to be shown, for the
+// only time. Otherwise it is the zero Secret.
+func (s *Server) NewAdminKey() secret.Secret { return s.adminKey }
+
+// AdminKeyFile is where the admin key is kept for the local command line.
+func (s *Server) AdminKeyFile() string {
+	return filepath.Join(s.options.Engine.Log.Dir, AdminKeyFile)
+}
+
+// Wait returns nil when ctx ends, or before that what keeps the server from
+// working. After an error the process should end without a Close, which would
+// wait for a storage that does not answer: whatever was acknowledged is on
+// disk, and the next start goes on from there.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.broken:
+		return err
+	case err := <-s.engine.Failed():
+		return fmt.Errorf("%w\nThe store in %s cannot be written or is damaged. Look at its disk, then start again; "+
+			"hookwheel check tells what is wrong with a store, hookwheel restore takes a backup",
+			cmp.Or(err, errors.New("the ledger has stopped")), s.options.Engine.Log.Dir)
+	}
+}
+
+// Close ends the server in good order, or as much of that as there is time for
+// until ctx ends. Requests are answered, attempts under way are finished and
+// recorded; after nil nothing will be sent twice. Clients may use half of the
+// time.
+func (s *Server) Close(ctx context.Context) error {
+	var faults []error
+	if s.http != nil {
+		half, cancel := halfOf(ctx)
+		if err := s.http.Shutdown(half); err != nil {
+			s.options.Logger.Warn("connections were still open and are cut", "error", err)
+		}
+		cancel()
+	} else if s.listener != nil {
+		faults = append(faults, s.listener.Close())
+	}
+	s.serving.Wait()
+	if s.engine != nil {
+		faults = append(faults, s.engine.Close(ctx, s.client.Close))
+	}
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.pprof != nil {
+		faults = append(faults, s.pprof.close())
+	}
+	return errors.Join(faults...)
+}
+
+// halfOf is a context that ends half way to the deadline of ctx, if it has one.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
+}
