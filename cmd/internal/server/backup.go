@@ -42,7 +42,7 @@ func (s *Server) backUp(c *wire.Ctx) error {
 		if err != nil {
 			return err
 		}
-		return wire.Conflict(wire.CodeExists, "there is a backup of that path already")
+		return wire.Conflict(wire.CodeConflict, "there is a backup of that path already")
 	}
 	started := time.Now()
 	if err := s.engine.Store().Checkpoint(dir); err != nil {
