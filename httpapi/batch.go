@@ -27,7 +27,7 @@ func (in *Ingest) batch(c *wire.Ctx, p *posting, body []byte, ndjson bool, key [
 			return err
 		}
 	}
-	if err := in.post(p); err != nil {
+	if err := in.post(c, p); err != nil {
 		return err
 	}
 	p.answer = appendResults(p.answer, p)
@@ -156,7 +156,7 @@ func appendResult(dst []byte, p *posting, i int, l line) []byte {
 	dst = strconv.AppendInt(dst, int64(i), 10)
 	fault := l.fault
 	if fault == nil && p.verdicts[l.event].Err != nil {
-		fault = wire.From(refusal(p.verdicts[l.event].Err))
+		fault = wire.From(p.verdicts[l.event].Err)
 	}
 	if fault != nil {
 		return appendFault(dst, fault)

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -105,12 +104,12 @@ func (in *Ingest) single(c *wire.Ctx, p *posting, body, key []byte) error {
 		}
 		in.identify(ev, string(key), body)
 	}
-	if err := in.post(p); err != nil {
+	if err := in.post(c, p); err != nil {
 		return err
 	}
 	v := &p.verdicts[0]
 	if v.Err != nil {
-		return refusal(v.Err)
+		return v.Err
 	}
 	status := fasthttp.StatusAccepted
 	if v.Duplicate {
@@ -153,20 +152,12 @@ func (in *Ingest) identify(ev *event.Event, key string, text []byte) {
 	ev.Idempotency = event.Idempotency{Key: key, Fingerprint: [16]byte(sum[:16]), Expires: time.Now().Add(keyLifetime).UnixMilli()}
 }
 
-// post appends all events to the log at once. It does not end with the
-// connection: whether the events were accepted is decided by the log.
-func (in *Ingest) post(p *posting) (err error) {
+// post appends all events to the log at once.
+func (in *Ingest) post(c *wire.Ctx, p *posting) (err error) {
 	for i := range p.events {
 		p.pointers = append(p.pointers, &p.events[i])
 	}
-	p.verdicts, err = in.Events.Post(context.Background(), p.pointers, false, p.verdicts)
-	return err
-}
-
-func refusal(err error) error {
-	if errors.Is(err, ledger.ErrConflict) {
-		return wire.KeyReused()
-	}
+	p.verdicts, err = in.Events.Post(c.Context(), p.pointers, false, p.verdicts)
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,38 +12,13 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/hookwheel/hookwheel/engine"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/httpapi"
 	"github.com/hookwheel/hookwheel/httpapi/apitest"
-	"github.com/hookwheel/hookwheel/httpapi/auth"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 	"github.com/hookwheel/hookwheel/wal"
 )
-
-var update = flag.Bool("update", false, "rewrite the answers in the scripts")
-
-// poster is an engine as Ingest wants it.
-type poster struct{ *engine.Engine }
-
-func (p poster) Matched(ev *event.Event) (int, error) { return p.Ledger().Matched(ev) }
-
-const maxEventSize = 2000
-
-func ingestDialect(e *engine.Engine) *wire.Dialect {
-	in := &httpapi.Ingest{Events: poster{e}, MaxEventSize: maxEventSize}
-	return &wire.Dialect{Name: "native", Prefixes: []string{"/v1"}, Render: wire.Problem, Routes: []wire.Route{
-		{Method: "POST", Pattern: "/v1/events", Scope: auth.EventsWrite, Handle: in.Post},
-	}}
-}
-
-func TestIngestScripts(t *testing.T) {
-	apitest.Run(t, "../testdata/api/native/ingest*.txt", *update, func(t *testing.T) *http.Client {
-		e := apitest.Open(t)
-		return apitest.Serve(t, e.Ledger(), ingestDialect(e))
-	})
-}
 
 func post(t testing.TB, client *http.Client, kind, key, body string) (int, string) {
 	t.Helper()
@@ -72,7 +46,7 @@ func post(t testing.TB, client *http.Client, kind, key, body string) (int, strin
 // G7: the data is kept byte for byte, however it is written.
 func TestDataIsKept(t *testing.T) {
 	e := apitest.Open(t)
-	client := apitest.Serve(t, e.Ledger(), ingestDialect(e))
+	client := apitest.Serve(t, e.Ledger(), httpapi.Dialects(e, maxEventSize)...)
 	for _, data := range []string{
 		`{}`, `{"b":1,"a":2}`, "{ \"a\" :\n1.50 }", `"text"`, `12345678901234567890.10`, `[1, 2]`, `false`, `"<&>\u00e9é\/"`,
 	} {
@@ -110,7 +84,7 @@ func stored(t *testing.T, l *ledger.Ledger, id string) *event.Event {
 
 func TestBatchLimit(t *testing.T) {
 	e := apitest.Open(t)
-	client := apitest.Serve(t, e.Ledger(), ingestDialect(e))
+	client := apitest.Serve(t, e.Ledger(), httpapi.Dialects(e, maxEventSize)...)
 	full := strings.Repeat("{\"type\":\"t\"}\n", httpapi.MaxBatch)
 	status, answer := post(t, client, "application/x-ndjson", "", full)
 	var result struct {

@@ -168,7 +168,7 @@ func (s *Server) authenticate(h *fasthttp.RequestHeader) (auth.Principal, error)
 
 // fail renders an error: the only place where one becomes a response.
 func (s *Server) fail(c *wire.Ctx, err error) {
-	e := wire.From(err)
+	e := explain(err)
 	c.Response.ResetBody()
 	c.SetStatusCode(e.Status)
 	if e.RetryAfter > 0 {

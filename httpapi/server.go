@@ -32,7 +32,7 @@ type Options struct {
 	Tenants  auth.Tenants
 	Answers  Answers // nil = the Idempotency-Key header has no effect outside of events
 
-	// CursorKey authenticates the cursors of lists: at least 16 secret bytes
+	// CursorKey encrypts the cursors of lists: at least 16 secret bytes
 	// that stay the same as long as the store.
 	CursorKey []byte
 
@@ -113,10 +113,13 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("http server: %w", err)
 	}
-	s := &Server{options: o, once: newOnce(o.Answers), cursors: wire.NewCursors(o.CursorKey)}
+	s := &Server{options: o, once: newOnce(o.Answers)}
 	s.contexts.New = func() any { return new(wire.Ctx) }
 	s.stats = newStats(s.connections)
 	var err error
+	if s.cursors, err = wire.NewCursors(o.CursorKey); err != nil {
+		return nil, fmt.Errorf("http server: %w", err)
+	}
 	if s.router, err = newRouter(o.Dialects, s.stats.route); err != nil {
 		return nil, fmt.Errorf("http server: %w", err)
 	}

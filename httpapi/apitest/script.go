@@ -29,7 +29,7 @@ import (
 // sends none. Of the answer's headers only those in shownHeaders are written.
 // What differs from run to run is replaced by a name: an id, key or secret by
 // $ and its prefix with a number, such as $evt1, times by $time, cursors by
-// $cursor1. A later request may use the names.
+// $cursor1, versions by $version1. A later request may use the names.
 type step struct {
 	comment []string
 	method  string
@@ -195,8 +195,10 @@ var (
 	variable = regexp.MustCompile(`\$[a-z]+[0-9]+`)
 	passing  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z` +
 		`|\b(evt|ed|dlv|key|org|sec|req|whsec|whsk|hw)_((?:test|live|admin)_)?[0-9A-Za-z+/=]{20,}` +
-		`|(_cursor": ")([0-9A-Za-z_-]{23,})` +
-		`|"\d{6,}"`)
+		`|(_cursor": ")([0-9A-Za-z_-]{39,})` +
+		`|"[0-9a-f]{16}"` +
+		`|"(hw_(?:test|live|admin)_[0-9a-z]{4})"` +
+		`|(last4": ")([^"]+)`)
 )
 
 // fill puts the values of this run in the place of names.
@@ -218,6 +220,10 @@ func (p *player) name(text string) string {
 			return p.nameOf(part[1], value)
 		case part[3] != "":
 			return part[3] + p.nameOf("cursor", part[4])
+		case part[5] != "":
+			return `"` + p.nameOf("prefix", part[5]) + `"`
+		case part[6] != "":
+			return part[6] + p.nameOf("last", part[7])
 		case value[0] == '"':
 			return `"` + p.nameOf("version", strings.Trim(value, `"`)) + `"`
 		}

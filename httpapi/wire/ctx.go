@@ -1,12 +1,14 @@
 package wire
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/hookwheel/hookwheel/engine/json"
+	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/httpapi/auth"
 )
 
@@ -96,6 +98,22 @@ func (c *Ctx) Header(name string) string { return string(c.Request.Header.Peek(n
 
 // SetHeader sets a response header.
 func (c *Ctx) SetHeader(name, value string) { c.Response.Header.Set(name, value) }
+
+// Context is what calls to the engine are made with. It does not end when the
+// server begins to shut down, nor when the caller hangs up: what was asked for
+// is then under way, and is carried out and answered.
+func (c *Ctx) Context() context.Context { return context.Background() }
+
+// Audit says who wants a change, for the log.
+func (c *Ctx) Audit() ledger.Audit {
+	return ledger.Audit{Actor: c.Principal.KeyID, RequestID: c.RequestID, Source: c.Source.String()}
+}
+
+// NoContent answers that it is done, with nothing to show.
+func (c *Ctx) NoContent() error {
+	c.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
 
 // JSON answers with a status and a value.
 func (c *Ctx) JSON(status int, value any) error {

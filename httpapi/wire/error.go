@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"time"
 
+	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/wal"
 )
 
@@ -67,6 +68,7 @@ const (
 	CodeNotFound       = "not_found"
 	CodeNoMethod       = "method_not_allowed"
 	CodeConflict       = "conflict"
+	CodeExists         = "already_exists"
 	CodeTooLarge       = "payload_too_large"
 	CodeMediaType      = "unsupported_media_type"
 	CodeKeyReused      = "idempotency_key_reused"
@@ -165,12 +167,13 @@ func Internal(cause error) *Error {
 }
 
 // From turns what a handler returned into what the caller sees: an Error as it
-// is, a refusal of the log by its meaning, everything else as Internal.
+// is, refusals of the log and the ledger by their meaning, everything else as
+// Internal.
 func From(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	for _, known := range logErrors {
+	for _, known := range knownErrors {
 		if errors.Is(err, known.err) {
 			return known.shown.Because(err)
 		}
@@ -178,10 +181,11 @@ func From(err error) *Error {
 	return Internal(err)
 }
 
-// What a producer is told when the log does not take its records. After
-// ErrTimeout the records may still become durable: a retry is safe only with an
-// idempotency key, and the text says so.
-var logErrors = []struct {
+// What a caller is told when the log does not take its records, or the ledger
+// not what they ask for. After ErrTimeout and ErrStopped the records may still
+// become durable: a retry is safe only with an idempotency key, and the text
+// says so.
+var knownErrors = []struct {
 	err   error
 	shown *Error
 }{
@@ -194,4 +198,10 @@ var logErrors = []struct {
 		Detail: "the server is out of disk space and takes nothing new until some is freed; nothing was stored", RetryAfter: 30 * time.Second,
 	}},
 	{wal.ErrTooLarge, &Error{Status: fasthttp.StatusRequestEntityTooLarge, Code: CodeTooLarge, Detail: "the record is too large to be stored"}},
+	{ledger.ErrStopped, Unavailable(CodeUnavailable, "the storage has failed; what was asked for may or may not be stored", time.Second)},
+	{ledger.ErrNotFound, NotFound("object")},
+	{ledger.ErrExists, Conflict(CodeExists, "an object of this id exists already, or has existed")},
+	{ledger.ErrChanged, Conflict(CodeConflict, "the object was changed by somebody else at the same time")},
+	{ledger.ErrForbidden, Conflict(CodeConflict, "the state of the object does not allow it")},
+	{ledger.ErrConflict, KeyReused()},
 }

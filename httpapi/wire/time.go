@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"errors"
 	"time"
+
+	"github.com/hookwheel/hookwheel/engine/json"
 )
 
 // timeLayout is RFC 3339 in UTC with exactly three decimals, the one form in
@@ -19,6 +22,26 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	}
 	return append(AppendTime(append(make([]byte, 0, len(timeLayout)+2), '"'), int64(t)), '"'), nil
 }
+
+// UnmarshalJSON reads what MarshalJSON writes, and any other time of RFC 3339.
+func (t *Time) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*t = 0
+		return nil
+	}
+	var written string
+	if json.Unmarshal(text, &written) != nil {
+		return errBadTime
+	}
+	ms, ok := ParseTime(written)
+	if !ok {
+		return errBadTime
+	}
+	*t = Time(ms)
+	return nil
+}
+
+var errBadTime = errors.New("must be a time of RFC 3339, such as 2026-01-02T03:04:05Z")
 
 // AppendTime appends a moment in Unix milliseconds, without quotes.
 func AppendTime(dst []byte, ms int64) []byte {

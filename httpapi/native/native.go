@@ -1,0 +1,114 @@
+// Package native is Hookwheel's own API under /v1: everything that the engine
+// can do, in its own terms. The other dialects are translations of parts of it.
+//
+// Conventions: JSON in and out; errors as problem+json (RFC 9457) with a
+// pointer to every wrong field; times in RFC 3339 with milliseconds; lists with
+// cursors, newest first; PATCH is a merge patch (RFC 7396), in which null means
+// the default. 400 is for a request that is wrong, 409 for a verb that the state
+// of its object forbids, 412 for an object that is no longer as the caller saw
+// it. What belongs to another organization is not found.
+//
+// The table in routes is the whole of it. Handlers read from the ledger and
+// change things through Engine.
+package native
+
+import (
+	"context"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/engine/secret"
+	"github.com/hookwheel/hookwheel/httpapi/auth"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+// Engine carries out what the API asks for. All of it is durable, applied and
+// in force when a method returns. The methods are those of engine.Engine, where
+// their errors are described.
+type Engine interface {
+	CreateEndpoint(ctx context.Context, org string, spec *endpoint.Endpoint, given secret.Secret, audit ledger.Audit) (*endpoint.Endpoint, secret.Secret, error)
+	UpdateEndpoint(ctx context.Context, org, id string, mutate func(*endpoint.Endpoint) error, ifVersion uint64, audit ledger.Audit) (*endpoint.Endpoint, error)
+	DeleteEndpoint(ctx context.Context, org, id string, audit ledger.Audit) error
+	EnableEndpoint(ctx context.Context, org, id string, audit ledger.Audit) (*endpoint.Endpoint, error)
+	DisableEndpoint(ctx context.Context, org, id string, audit ledger.Audit) (*endpoint.Endpoint, error)
+	PauseEndpoint(ctx context.Context, org, id string, audit ledger.Audit) (*endpoint.Endpoint, error)
+	ResumeEndpoint(ctx context.Context, org, id string, audit ledger.Audit) (*endpoint.Endpoint, error)
+	TestEndpoint(ctx context.Context, org, id string, ev *event.Event) (delivery.ID, error)
+	RotateSecret(ctx context.Context, org, id string, given secret.Secret, grace time.Duration, audit ledger.Audit) (*endpoint.Endpoint, secret.Secret, error)
+	Secrets(org, id string) ([]SigningSecret, error)
+
+	RetryDelivery(ctx context.Context, org string, id delivery.ID, audit ledger.Audit) error
+	CancelDelivery(ctx context.Context, org string, id delivery.ID, audit ledger.Audit) error
+
+	CreateOrganization(ctx context.Context, spec *ledger.Organization, audit ledger.Audit) (*ledger.Organization, error)
+	UpdateOrganization(ctx context.Context, id string, mutate func(*ledger.Organization) error, ifVersion uint64, audit ledger.Audit) (*ledger.Organization, error)
+	DeleteOrganization(ctx context.Context, id string, audit ledger.Audit) error
+	CreateKey(ctx context.Context, org string, spec *ledger.Key, audit ledger.Audit) (*ledger.Key, secret.Secret, error)
+	RevokeKey(ctx context.Context, org, id string, audit ledger.Audit) (*ledger.Key, error)
+}
+
+// SigningSecret is a secret that an endpoint's deliveries are signed with.
+type SigningSecret struct {
+	ID        string
+	Value     secret.Secret
+	CreatedAt int64 // Unix ms
+	ExpiresAt int64 // Unix ms; 0 = does not expire
+}
+
+// Options are what the dialect is made of. All are required.
+type Options struct {
+	Ledger     *ledger.Ledger
+	Engine     Engine
+	PostEvents wire.Handler // POST /v1/events, the hot path, which is not here
+}
+
+// api has the handlers.
+type api struct {
+	ledger *ledger.Ledger
+	engine Engine
+}
+
+// Dialect returns the native API.
+func Dialect(o Options) *wire.Dialect {
+	a := &api{ledger: o.Ledger, engine: o.Engine}
+	return &wire.Dialect{Name: "native", Prefixes: []string{"/v1"}, Render: wire.Problem, Routes: a.routes(o.PostEvents)}
+}
+
+func (a *api) routes(postEvents wire.Handler) []wire.Route {
+	return []wire.Route{
+		{Method: "POST", Pattern: "/v1/events", Scope: auth.EventsWrite, Handle: postEvents},
+
+		{Method: "GET", Pattern: "/v1/endpoints", Scope: auth.EndpointsRead, Handle: a.listEndpoints},
+		{Method: "POST", Pattern: "/v1/endpoints", Scope: auth.EndpointsWrite, Handle: a.createEndpoint, Once: true},
+		{Method: "GET", Pattern: "/v1/endpoints/{id}", Scope: auth.EndpointsRead, Handle: a.getEndpoint},
+		{Method: "PATCH", Pattern: "/v1/endpoints/{id}", Scope: auth.EndpointsWrite, Handle: a.updateEndpoint},
+		{Method: "DELETE", Pattern: "/v1/endpoints/{id}", Scope: auth.EndpointsWrite, Handle: a.deleteEndpoint, Once: true},
+		{Method: "POST", Pattern: "/v1/endpoints/{id}/enable", Scope: auth.EndpointsWrite, Handle: control(a.engine.EnableEndpoint, a), Once: true},
+		{Method: "POST", Pattern: "/v1/endpoints/{id}/disable", Scope: auth.EndpointsWrite, Handle: control(a.engine.DisableEndpoint, a), Once: true},
+		{Method: "POST", Pattern: "/v1/endpoints/{id}/pause", Scope: auth.EndpointsWrite, Handle: control(a.engine.PauseEndpoint, a), Once: true},
+		{Method: "POST", Pattern: "/v1/endpoints/{id}/resume", Scope: auth.EndpointsWrite, Handle: control(a.engine.ResumeEndpoint, a), Once: true},
+		{Method: "POST", Pattern: "/v1/endpoints/{id}/test", Scope: auth.EndpointsWrite, Handle: a.testEndpoint, Once: true},
+		{Method: "POST", Pattern: "/v1/endpoints/{id}/rotate-secret", Scope: auth.EndpointsWrite, Handle: a.rotateSecret, Once: true},
+		{Method: "GET", Pattern: "/v1/endpoints/{id}/secrets", Scope: auth.SecretsRead, Handle: a.listSecrets},
+		{Method: "GET", Pattern: "/v1/endpoints/{id}/stats", Scope: auth.EndpointsRead, Handle: a.endpointStats},
+
+		{Method: "GET", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.listOrganizations},
+		{Method: "POST", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.createOrganization, Once: true},
+		{Method: "GET", Pattern: "/v1/organizations/{org}", Scope: auth.Admin, Handle: a.getOrganization},
+		{Method: "PATCH", Pattern: "/v1/organizations/{org}", Scope: auth.Admin, Handle: a.updateOrganization},
+		{Method: "DELETE", Pattern: "/v1/organizations/{org}", Scope: auth.Admin, Handle: a.deleteOrganization, Once: true},
+		{Method: "GET", Pattern: "/v1/organizations/{org}/api-keys", Scope: auth.Admin, Handle: a.listKeys},
+		{Method: "POST", Pattern: "/v1/organizations/{org}/api-keys", Scope: auth.Admin, Handle: a.createKey, Once: true},
+		{Method: "DELETE", Pattern: "/v1/organizations/{org}/api-keys/{id}", Scope: auth.Admin, Handle: a.revokeKey, Once: true},
+	}
+}
+
+// list is the shape of every list.
+type list[T any] struct {
+	Data []T     `json:"data"`
+	Next *string `json:"next_cursor"` // for after=; null at the end
+	Prev *string `json:"prev_cursor"` // for before=; null at the beginning
+}

@@ -1,0 +1,147 @@
+package native
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+// organizationView is a tenant as clients see it.
+type organizationView struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Livemode  bool      `json:"livemode"`
+	ParentID  *string   `json:"parent_id"`
+	CreatedAt wire.Time `json:"created_at"`
+	UpdatedAt wire.Time `json:"updated_at"`
+}
+
+func viewOrganization(o *ledger.Organization) organizationView {
+	return organizationView{
+		ID: o.ID, Name: o.Name, Livemode: o.Livemode, ParentID: orNull(o.ParentID),
+		CreatedAt: wire.Time(o.CreatedAt), UpdatedAt: wire.Time(o.UpdatedAt),
+	}
+}
+
+func showOrganization(c *wire.Ctx, status int, o *ledger.Organization) error {
+	c.SetHeader("ETag", etag(o.ID, o.Version))
+	return c.JSON(status, viewOrganization(o))
+}
+
+const organizationList = "organizations"
+
+func (a *api) listOrganizations(c *wire.Ctx) error {
+	page, err := c.Page(organizationList, wire.DefaultLimit, wire.MaxLimit)
+	if err != nil {
+		return err
+	}
+	all := a.ledger.Organizations()
+	if !c.Principal.Admin {
+		own, _ := a.ledger.Organization(c.Principal.Organization)
+		all = []*ledger.Organization{own}
+	}
+	shown, around := wire.Cut(page, all, func(dst []byte, o *ledger.Organization) []byte { return append(dst, o.ID...) })
+	answer := list[organizationView]{Data: []organizationView{}}
+	for _, o := range shown {
+		answer.Data = append(answer.Data, viewOrganization(o))
+	}
+	answer.Next, answer.Prev = around.Cursors(c, organizationList)
+	return c.JSON(fasthttp.StatusOK, answer)
+}
+
+type organizationRequest struct {
+	ID       *string            `json:"id"`
+	Name     wire.Patch[string] `json:"name"`
+	Livemode *bool              `json:"livemode"`
+	ParentID wire.Patch[string] `json:"parent_id"`
+}
+
+func (a *api) createOrganization(c *wire.Ctx) error {
+	if !c.Principal.Admin {
+		return wire.Forbidden("only an admin key can create an organization")
+	}
+	var r organizationRequest
+	if err := c.Decode(&r); err != nil {
+		return err
+	}
+	spec := &ledger.Organization{Name: r.Name.Value, ParentID: r.ParentID.Value, Livemode: r.Livemode == nil || *r.Livemode}
+	if r.ID != nil {
+		spec.ID = *r.ID
+	}
+	o, err := a.engine.CreateOrganization(c.Context(), spec, c.Audit())
+	if err != nil {
+		return err
+	}
+	c.SetHeader("Location", "/v1/organizations/"+o.ID)
+	return showOrganization(c, fasthttp.StatusCreated, o)
+}
+
+// organization is the one that the path names. Who holds the scope admin
+// without an admin key administers its own organization and sees no other.
+func (a *api) organization(c *wire.Ctx) (*ledger.Organization, error) {
+	id := c.Param("org")
+	o, found := a.ledger.Organization(id)
+	if !found || !c.Principal.Admin && id != c.Principal.Organization {
+		return nil, wire.NotFound("organization")
+	}
+	return o, nil
+}
+
+func (a *api) getOrganization(c *wire.Ctx) error {
+	o, err := a.organization(c)
+	if err != nil {
+		return err
+	}
+	return showOrganization(c, fasthttp.StatusOK, o)
+}
+
+func (a *api) updateOrganization(c *wire.Ctx) error {
+	now, err := a.organization(c)
+	if err != nil {
+		return err
+	}
+	version, err := ifMatch(c, now.ID, now.Version)
+	if err != nil {
+		return err
+	}
+	var r organizationRequest
+	if err := c.Decode(&r); err != nil {
+		return err
+	}
+	o, err := a.engine.UpdateOrganization(c.Context(), now.ID, r.apply, version, c.Audit())
+	if err != nil {
+		return notFound(stale(err), "organization")
+	}
+	return showOrganization(c, fasthttp.StatusOK, o)
+}
+
+func (r *organizationRequest) apply(o *ledger.Organization) error {
+	set(&o.Name, r.Name)
+	set(&o.ParentID, r.ParentID)
+	var faults []wire.Field
+	if r.ID != nil && *r.ID != o.ID {
+		faults = append(faults, wire.Field{Pointer: "/id", Detail: "cannot be changed"})
+	}
+	if r.Livemode != nil && *r.Livemode != o.Livemode {
+		faults = append(faults, wire.Field{Pointer: "/livemode", Detail: "cannot be changed: it is part of the ids that exist"})
+	}
+	if len(faults) > 0 {
+		return wire.Invalid(faults...)
+	}
+	return nil
+}
+
+func (a *api) deleteOrganization(c *wire.Ctx) error {
+	o, err := a.organization(c)
+	if err != nil {
+		return err
+	}
+	if !c.Principal.Admin {
+		return wire.Forbidden("only an admin key can delete an organization")
+	}
+	if err := a.engine.DeleteOrganization(c.Context(), o.ID, c.Audit()); err != nil {
+		return notFound(err, "organization")
+	}
+	return c.NoContent()
+}

@@ -1,0 +1,161 @@
+package native
+
+import (
+	"maps"
+
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+// settings are what a client can set of an endpoint, at its creation and later.
+// Every field may be absent: then it is left as it is. null sets the default.
+type settings struct {
+	Name        wire.Patch[string]             `json:"name"`
+	Description wire.Patch[string]             `json:"description"`
+	EditionID   wire.Patch[string]             `json:"edition_id"`
+	Metadata    wire.Patch[map[string]*string] `json:"metadata"` // merged; null removes a key
+
+	URL         wire.Patch[string]            `json:"url"`
+	EventBridge wire.Patch[eventBridge]       `json:"eventbridge"`
+	EventTypes  wire.Patch[[]string]          `json:"event_types"`
+	EventsFrom  wire.Patch[[]string]          `json:"events_from"`
+	Signatures  wire.Patch[[]string]          `json:"signatures"`
+	Headers     wire.Patch[[]header]          `json:"headers"`
+	Timeout     wire.Patch[endpoint.Millis]   `json:"timeout_ms"`
+	Retry       wire.Patch[[]endpoint.Millis] `json:"retry_schedule"`
+	MaxAttempts wire.Patch[int]               `json:"max_attempts"`
+	RateLimit   wire.Patch[rateLimit]         `json:"rate_limit"`
+	MaxInFlight wire.Patch[int]               `json:"max_in_flight"`
+	Ordering    wire.Patch[endpoint.Ordering] `json:"ordering"`
+	DisableFor  wire.Patch[endpoint.Millis]   `json:"disable_after"`
+
+	// Only at the creation.
+	Kind               wire.Patch[endpoint.Kind] `json:"kind"`
+	PayloadFormat      wire.Patch[event.Format]  `json:"payload_format"`
+	SnapshotAPIVersion wire.Patch[string]        `json:"snapshot_api_version"`
+	State              wire.Patch[string]        `json:"state"`
+	Secret             wire.Patch[string]        `json:"secret"`
+}
+
+type eventBridge struct {
+	AccountID string `json:"aws_account_id"`
+	Region    string `json:"aws_region"`
+}
+
+type header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+type rateLimit struct {
+	PerSecond *float64 `json:"per_second"`
+	Burst     *int     `json:"burst"`
+}
+
+// set puts a field that was given into its place. null is the zero value, which
+// stands for the default.
+func set[T any](to *T, p wire.Patch[T]) {
+	if p.Given {
+		*to = p.Value
+	}
+}
+
+// apply changes an endpoint to what the settings say.
+func (s *settings) apply(e *endpoint.Endpoint) error {
+	set(&e.Name, s.Name)
+	set(&e.Description, s.Description)
+	set(&e.EditionID, s.EditionID)
+	set(&e.URL, s.URL)
+	now := e.Now()
+	set(&now.EventTypes, s.EventTypes)
+	set(&now.EventsFrom, s.EventsFrom)
+	set(&e.Signatures, s.Signatures)
+	if s.Signatures.Null {
+		e.Signatures = []string{"standard"}
+	}
+	set(&e.Timeout, s.Timeout)
+	set(&e.RetrySchedule, s.Retry)
+	set(&e.MaxAttempts, s.MaxAttempts)
+	set(&e.MaxInFlight, s.MaxInFlight)
+	set(&e.Ordering, s.Ordering)
+	if s.Ordering.Null {
+		e.Ordering = endpoint.Unordered
+	}
+	set(&e.Kind, s.Kind)
+	set(&e.PayloadFormat, s.PayloadFormat)
+	set(&e.SnapshotAPIVersion, s.SnapshotAPIVersion)
+	if s.DisableFor.Given {
+		e.DisableAfter = nil
+		if !s.DisableFor.Null {
+			e.DisableAfter = &s.DisableFor.Value
+		}
+	}
+	if s.EventBridge.Given {
+		e.EventBridge = nil
+		if !s.EventBridge.Null {
+			bridge := endpoint.EventBridge(s.EventBridge.Value)
+			e.EventBridge = &bridge
+		}
+	}
+	s.applyLists(e)
+	return s.check()
+}
+
+// applyLists changes what is merged or converted element by element.
+func (s *settings) applyLists(e *endpoint.Endpoint) {
+	if s.Headers.Given {
+		e.Headers = nil
+		for _, h := range s.Headers.Value {
+			e.Headers = append(e.Headers, endpoint.Header(h))
+		}
+	}
+	if s.Metadata.Given {
+		merged := maps.Clone(e.Metadata)
+		if s.Metadata.Null || merged == nil {
+			merged = map[string]string{}
+		}
+		for key, value := range s.Metadata.Value {
+			if value == nil {
+				delete(merged, key)
+			} else {
+				merged[key] = *value
+			}
+		}
+		e.Metadata = merged
+	}
+	if s.RateLimit.Given {
+		var limit endpoint.RateLimit
+		if e.RateLimit != nil {
+			limit = *e.RateLimit
+		}
+		if p := s.RateLimit.Value.PerSecond; p != nil {
+			limit.PerSecond = *p
+		}
+		limit.Burst = max(limit.Burst, 1)
+		if b := s.RateLimit.Value.Burst; b != nil {
+			limit.Burst = *b
+		}
+		e.RateLimit = &limit
+		if s.RateLimit.Null {
+			e.RateLimit = nil
+		}
+	}
+}
+
+// check refuses zeros that were given: in an endpoint they stand for "absent".
+func (s *settings) check() error {
+	var faults []wire.Field
+	zero := func(field string, given, null bool, isZero bool) {
+		if given && !null && isZero {
+			faults = append(faults, wire.Field{Pointer: "/" + field, Detail: "must not be zero; null is the default"})
+		}
+	}
+	zero("timeout_ms", s.Timeout.Given, s.Timeout.Null, s.Timeout.Value == 0)
+	zero("max_attempts", s.MaxAttempts.Given, s.MaxAttempts.Null, s.MaxAttempts.Value == 0)
+	zero("max_in_flight", s.MaxInFlight.Given, s.MaxInFlight.Null, s.MaxInFlight.Value == 0)
+	if len(faults) > 0 {
+		return wire.Invalid(faults...)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package native
+
+import (
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
+)
+
+// endpointView is an endpoint as clients see it. null is the engine's default,
+// or a moment that has not come.
+type endpointView struct {
+	ID           string        `json:"id"`
+	Organization string        `json:"organization_id"`
+	Livemode     bool          `json:"livemode"`
+	Kind         endpoint.Kind `json:"kind"`
+	Origin       string        `json:"origin"`
+
+	Name        string            `json:"name"`
+	Description string            `json:"description"`
+	EditionID   string            `json:"edition_id"`
+	Metadata    map[string]string `json:"metadata"`
+
+	State          string     `json:"state"` // enabled, paused, disabled
+	DisabledReason *string    `json:"disabled_reason"`
+	StateSince     wire.Time  `json:"state_since"`
+	Health         healthView `json:"health"`
+
+	URL         *string               `json:"url"`
+	EventBridge *endpoint.EventBridge `json:"eventbridge"`
+	EventTypes  []string              `json:"event_types"` // [] = all
+	EventsFrom  []string              `json:"events_from"`
+
+	PayloadFormat      event.Format        `json:"payload_format"`
+	SnapshotAPIVersion *string             `json:"snapshot_api_version"`
+	Signatures         []string            `json:"signatures"`
+	Headers            []endpoint.Header   `json:"headers"`
+	Secrets            []secretView        `json:"secrets"`
+	Secret             string              `json:"secret,omitempty"` // in full, where it was just made
+	Timeout            *endpoint.Millis    `json:"timeout_ms"`
+	RetrySchedule      []endpoint.Millis   `json:"retry_schedule"` // ms
+	MaxAttempts        *int                `json:"max_attempts"`
+	RateLimit          *endpoint.RateLimit `json:"rate_limit"`
+	MaxInFlight        *int                `json:"max_in_flight"`
+	Ordering           endpoint.Ordering   `json:"ordering"`
+	DisableAfter       *endpoint.Millis    `json:"disable_after"` // ms; 0 = never
+
+	CreatedAt wire.Time `json:"created_at"`
+	UpdatedAt wire.Time `json:"updated_at"`
+}
+
+// healthView says how deliveries to an endpoint are going, and since when.
+type healthView struct {
+	State       endpoint.Health `json:"state"`
+	Reason      *string         `json:"reason"` // what the state follows from; null while healthy
+	Since       wire.Time       `json:"since"`  // of the first of the failures in a row, or of the disabling
+	Failures    uint64          `json:"consecutive_failures"`
+	LastSuccess wire.Time       `json:"last_success_at"`
+	LastAttempt wire.Time       `json:"last_attempt_at"`
+	HeldUntil   wire.Time       `json:"held_until"`    // a Retry-After holds everything back until then
+	NextProbe   wire.Time       `json:"next_probe_at"` // the breaker is open; one attempt is made then
+}
+
+// secretView is a signing secret without its text.
+type secretView struct {
+	ID        string    `json:"id"`
+	Last4     string    `json:"last4"`
+	CreatedAt wire.Time `json:"created_at"`
+	ExpiresAt wire.Time `json:"expires_at"`
+}
+
+// view shows an endpoint with what is known of its lane.
+func (a *api) view(e *endpoint.Endpoint) *endpointView {
+	lane := a.lane(e)
+	now := e.Now()
+	v := &endpointView{
+		ID: e.ID, Organization: e.Organization, Livemode: e.Livemode, Kind: e.Kind, Origin: e.Origin,
+		Name: e.Name, Description: e.Description, EditionID: e.EditionID, Metadata: orEmptyMap(e.Metadata),
+		State: state(e), DisabledReason: orNull(e.DisabledReason), StateSince: wire.Time(e.StateSince), Health: health(e, lane),
+		URL: orNull(e.URL), EventBridge: e.EventBridge, EventTypes: orEmpty(now.EventTypes), EventsFrom: orEmpty(now.EventsFrom),
+		PayloadFormat: e.PayloadFormat, SnapshotAPIVersion: orNull(e.SnapshotAPIVersion),
+		Signatures: orEmpty(e.Signatures), Headers: orEmpty(e.Headers), Secrets: []secretView{},
+		Timeout: orNull(e.Timeout), RetrySchedule: e.RetrySchedule, MaxAttempts: orNull(e.MaxAttempts),
+		RateLimit: e.RateLimit, MaxInFlight: orNull(e.MaxInFlight), Ordering: e.Ordering, DisableAfter: e.DisableAfter,
+		CreatedAt: wire.Time(e.CreatedAt), UpdatedAt: wire.Time(e.UpdatedAt),
+	}
+	for _, s := range e.Secrets {
+		v.Secrets = append(v.Secrets, secretView{ID: s.ID, Last4: s.Last4, CreatedAt: wire.Time(s.CreatedAt), ExpiresAt: wire.Time(s.ExpiresAt)})
+	}
+	return v
+}
+
+// lane is what is known of the deliveries to an endpoint.
+func (a *api) lane(e *endpoint.Endpoint) *ledger.Lane {
+	_, lane, _ := a.ledger.Lookup(a.ledger.PartitionOf(e.Organization), e.Key)
+	return &lane
+}
+
+func state(e *endpoint.Endpoint) string {
+	switch {
+	case !e.Enabled():
+		return "disabled"
+	case e.Paused:
+		return "paused"
+	}
+	return "enabled"
+}
+
+func health(e *endpoint.Endpoint, lane *ledger.Lane) healthView {
+	v := healthView{
+		State: endpoint.Facts{
+			Enabled: e.Enabled(), Failures: lane.Failures, BreakerOpen: lane.ProbeAt != 0, GaveUp: lane.GaveUp,
+		}.Health(),
+		Since: wire.Time(lane.FailingFrom), Failures: lane.Failures,
+		LastSuccess: wire.Time(lane.LastSuccess), LastAttempt: wire.Time(lane.LastAttempt),
+		HeldUntil: wire.Time(lane.HoldUntil), NextProbe: wire.Time(lane.ProbeAt),
+	}
+	reason := ""
+	switch {
+	case v.State == endpoint.Off:
+		v.Since, reason = wire.Time(e.StateSince), e.DisabledReason
+	case lane.ProbeAt != 0:
+		reason = "breaker_open"
+	case lane.GaveUp:
+		reason = "delivery_given_up"
+	case lane.Failures > 0:
+		reason = "failed_attempts"
+	}
+	v.Reason = orNull(reason)
+	return v
+}
+
+// orNull is a pointer to a value, nil for the zero value: null in JSON.
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// orEmpty is [] in JSON where nil would be null.
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func orEmptyMap(m map[string]string) map[string]string {
+	if m == nil {
+		return map[string]string{}
+	}
+	return m
+}
