@@ -115,11 +115,11 @@ func TestTenants(t *testing.T) {
 		if left, err := o.ledger.Remains(); err != nil || len(left) != 1 {
 			t.Errorf("late event: got remains %v, %v, want one organization", left, err)
 		}
-		if err := o.Tidy(ctx); err != nil {
+		if err := o.tidyRound(ctx, &tidied{}); err != nil {
 			t.Fatal(err)
 		}
 		if left, err := o.ledger.Remains(); err != nil || len(left) != 0 {
-			t.Errorf("after Tidy: got remains %v, %v, want none", left, err)
+			t.Errorf("after a round of the janitor: got remains %v, %v, want none", left, err)
 		}
 		if err := o.DeleteOrganization(ctx, acme, someone); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("delete again: got %v, want %v", err, ledger.ErrNotFound)

@@ -52,10 +52,11 @@ type Engine struct {
 	buckets    [][]appliedPart // [partition][shard], used by the partition's apply goroutine
 	recovered  atomic.Bool     // what was in the log at start is applied
 	starving   atomic.Bool
-	deliveries sync.WaitGroup // delivery goroutines
-	background sync.WaitGroup // everything else
-	quit       chan struct{}  // ends loops, readers and janitor
-	stopLedger context.CancelFunc
+	deliveries sync.WaitGroup  // delivery goroutines
+	background sync.WaitGroup  // everything else
+	quit       chan struct{}   // ends loops, readers and janitor
+	life       context.Context // ends with quit
+	cancel     context.CancelFunc
 	failure    chan error // what Run of the ledger returned
 
 	lastComplaint atomic.Int64 // Unix ms, see storageFailed
@@ -89,6 +90,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		quit:      make(chan struct{}),
 		failure:   make(chan error, 1),
 	}
+	e.life, e.cancel = context.WithCancel(context.Background())
 	e.metrics = newEngineMetrics()
 	o.Log.Observer = e.metrics.observer()
 	var err error
@@ -121,9 +123,7 @@ func (e *Engine) start(ctx context.Context) (err error) {
 		e.shards = append(e.shards, newShard(e, n, e.now()))
 	}
 
-	run, cancel := context.WithCancel(context.Background())
-	e.stopLedger = cancel
-	e.background.Go(func() { e.failure <- e.ledger.Run(run) })
+	e.background.Go(func() { e.failure <- e.ledger.Run(e.life) })
 	if err := e.ledger.Follow(ctx); err != nil {
 		return fmt.Errorf("apply the log: %w", err)
 	}
@@ -208,16 +208,7 @@ func (e *Engine) hand(p int, what *ledger.Applied) {
 // barrier returns when the loop of an endpoint's shard has taken everything
 // that was left in its inbox before.
 func (e *Engine) barrier(ctx context.Context, p int, ep endpoint.Key) error {
-	passed := make(chan struct{})
-	e.shardOf(p, ep).leave(func(in *inboxes) { in.barriers = append(in.barriers, passed) })
-	select {
-	case <-passed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-e.quit:
-		return ErrClosed
-	}
+	return e.shardOf(p, ep).pass(ctx)
 }
 
 // wakeStarved tells lanes that wanted slots that there are some.
@@ -239,6 +230,7 @@ var ErrClosed = errors.New("engine: shutting down")
 func (e *Engine) Close(ctx context.Context, interrupt func()) error {
 	for _, sh := range e.shards {
 		sh.leave(func(in *inboxes) { in.stop = true })
+		sh.pass(context.Background())
 	}
 	landed := make(chan struct{})
 	go func() {
@@ -266,14 +258,12 @@ func (e *Engine) Close(ctx context.Context, interrupt func()) error {
 	return errors.Join(late, e.close())
 }
 
+// close ends everything that reads the store before it closes it.
 func (e *Engine) close() error {
 	close(e.quit)
-	if e.stopLedger != nil {
-		e.stopLedger()
-	}
-	err := e.store.Close()
+	e.cancel()
 	e.background.Wait()
-	return err
+	return e.store.Close()
 }
 
 // Failed delivers the error that has stopped the ledger, if one does: then

@@ -23,32 +23,35 @@ import (
 type receiver struct {
 	mu     sync.Mutex
 	got    []arrival
+	times  map[[2]string]int // by url and id
 	answer func(arrival) (status int, after time.Duration, retryAfter string)
 }
 
 type arrival struct {
-	url   string
-	id    string
-	at    time.Time
-	nth   int // of this id at this url, from 1
-	body  string
-	start time.Time
+	url  string
+	id   string
+	at   time.Time
+	nth  int // of this id at this url, from 1
+	body string
+
+	status int // what was answered; 0 = nothing yet, or nothing at all
 }
 
 func (r *receiver) Send(req *egress.Request, res *egress.Response) {
-	a := arrival{url: req.URL, at: time.Now(), body: string(req.Body), nth: 1}
+	a := arrival{url: req.URL, at: time.Now(), body: string(req.Body)}
 	for _, h := range req.Headers {
 		if h.Name == "webhook-id" {
 			a.id = string(h.Value)
 		}
 	}
 	r.mu.Lock()
-	for _, old := range r.got {
-		if old.url == a.url && old.id == a.id {
-			a.nth++
-		}
+	if r.times == nil {
+		r.times = map[[2]string]int{}
 	}
+	r.times[[2]string{a.url, a.id}]++
+	a.nth = r.times[[2]string{a.url, a.id}]
 	r.got = append(r.got, a)
+	at := len(r.got) - 1
 	answer := r.answer
 	r.mu.Unlock()
 	status, after, retryAfter := 200, time.Duration(0), ""
@@ -61,6 +64,9 @@ func (r *receiver) Send(req *egress.Request, res *egress.Response) {
 		return
 	}
 	time.Sleep(after)
+	r.mu.Lock()
+	r.got[at].status = status
+	r.mu.Unlock()
 	*res = egress.Response{Status: status, RetryAfter: retryAfter, Class: classOf(status)}
 }
 

@@ -15,19 +15,32 @@ import (
 const (
 	tidyEvery = time.Minute
 
+	// The log sheds what the ledger has absorbed when so many records have come
+	// together (some 100 MB), or after so long.
+	absorbRecords = 1 << 20
+	absorbEvery   = time.Hour
+
 	// After a start, retention takes no more than a tenth of the log for so
 	// long, in case the clock is wrong.
 	clockGrace = time.Hour
 )
 
-// tidy is the janitor: once a minute it forgets what retention does not keep.
-// It decides by the clock and writes Commands; apply carries them out.
+// tidied is what the janitor remembers from one round to the next.
+type tidied struct {
+	forgot   time.Time
+	absorbed time.Time
+	records  uint64 // written to the log when it last shed something
+}
+
+// tidy is the janitor: once a minute it looks whether there is something that
+// need not be kept any more. It decides by the clock and writes Commands; apply
+// carries them out. An engine that has nothing to do writes nothing.
 func (e *Engine) tidy() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := e.life
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
-	if err := e.eraseRemains(ctx); err != nil && !errors.Is(err, wal.ErrClosed) {
+	done := tidied{forgot: e.started, absorbed: e.started}
+	if err := e.eraseRemains(ctx); err != nil && ctx.Err() == nil {
 		e.logger.Error("deleted organizations could not be erased, it is tried again in a minute", "error", err)
 	}
 	for {
@@ -36,46 +49,73 @@ func (e *Engine) tidy() {
 			return
 		case <-tick.C:
 		}
-		if err := e.Tidy(ctx); err != nil && !errors.Is(err, wal.ErrClosed) {
+		if err := e.tidyRound(ctx, &done); err != nil && ctx.Err() == nil {
 			e.logger.Error("retention failed, it is tried again in a minute", "error", err)
 		}
 	}
 }
 
-// Tidy does one round of the janitor's work now.
-func (e *Engine) Tidy(ctx context.Context) error {
+func (e *Engine) tidyRound(ctx context.Context, done *tidied) error {
 	if err := e.eraseRemains(ctx); err != nil {
+		return fmt.Errorf("erase deleted organizations: %w", err)
+	}
+	if err := e.expire(ctx); err != nil {
 		return err
 	}
+	now := time.Now()
+	if now.Sub(done.forgot) >= time.Hour { // keys expire by the hour
+		if err := e.forget(ctx); err != nil {
+			return err
+		}
+		done.forgot = now
+	}
+	written := e.metrics.records.Get()
+	if more := written - done.records; more >= absorbRecords || more > 0 && now.Sub(done.absorbed) >= absorbEvery {
+		if err := e.absorb(ctx); err != nil {
+			return err
+		}
+		done.absorbed, done.records = now, e.metrics.records.Get()
+	}
+	return nil
+}
+
+// expire takes the events that retention does not keep.
+func (e *Engine) expire(ctx context.Context) error {
 	cut, before, err := e.retentionCut()
 	if err != nil {
 		return fmt.Errorf("find what retention does not keep: %w", err)
 	}
+	if cut == 0 {
+		return nil
+	}
 	for p, owner := range e.owners {
-		if err := e.tidyPartition(ctx, p, owner, cut, before); err != nil {
-			return fmt.Errorf("partition %d: %w", p, err)
+		order := &ledger.Command{Audit: engineAudit, Verb: ledger.Expire, Before: cut, BeforeTime: before}
+		if _, err := e.ledger.CommandAt(ctx, p, order); err != nil {
+			return fmt.Errorf("expire in partition %d: %w", p, err)
+		}
+		if err := owner.Trim(ctx, cut); err != nil {
+			return fmt.Errorf("trim partition %d: %w", p, err)
 		}
 	}
 	return nil
 }
 
-func (e *Engine) tidyPartition(ctx context.Context, p int, owner wal.Owner, cut wal.Pos, before int64) error {
-	if _, err := e.ledger.CommandAt(ctx, p, &ledger.Command{Audit: engineAudit, Verb: ledger.Forget, BeforeTime: e.now()}); err != nil {
-		return fmt.Errorf("forget idempotency keys: %w", err)
-	}
-	if cut > 0 {
-		_, err := e.ledger.CommandAt(ctx, p, &ledger.Command{Audit: engineAudit, Verb: ledger.Expire, Before: cut, BeforeTime: before})
-		if err != nil {
-			return fmt.Errorf("expire: %w", err)
+// forget drops expired idempotency keys.
+func (e *Engine) forget(ctx context.Context) error {
+	for p := range e.owners {
+		order := &ledger.Command{Audit: engineAudit, Verb: ledger.Forget, BeforeTime: e.now()}
+		if _, err := e.ledger.CommandAt(ctx, p, order); err != nil {
+			return fmt.Errorf("forget idempotency keys of partition %d: %w", p, err)
 		}
 	}
-	// The ledger has it now; Absorbed and Trim see to it that it is durable.
-	if err := owner.Absorbed(ctx, e.ledger.Applied(p)); err != nil {
-		return fmt.Errorf("shorten the log: %w", err)
-	}
-	if cut > 0 {
-		if err := owner.Trim(ctx, cut); err != nil {
-			return fmt.Errorf("trim the log: %w", err)
+	return nil
+}
+
+// absorb lets the log shed outcomes, changes and commands that the ledger has.
+func (e *Engine) absorb(ctx context.Context) error {
+	for p, owner := range e.owners {
+		if err := owner.Absorbed(ctx, e.ledger.Applied(p)); err != nil {
+			return fmt.Errorf("shed the log of partition %d: %w", p, err)
 		}
 	}
 	return nil
@@ -150,11 +190,14 @@ func (e *Engine) disable(p int, ep *endpoint.Endpoint, reason string) {
 	}
 	e.background.Go(func() {
 		defer e.disabling.Delete(id)
-		ctx, cancel := context.WithTimeout(context.Background(), 2*e.options.Log.AppendTimeout)
+		ctx, cancel := context.WithTimeout(e.life, 2*e.options.Log.AppendTimeout)
 		defer cancel()
 		_, err := e.ledger.Command(ctx, &ledger.Command{
 			Audit: engineAudit, Verb: ledger.Disable, Organization: ep.Organization, Endpoint: ep.Key, Reason: reason,
 		})
+		if e.life.Err() != nil {
+			return
+		}
 		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
 			e.logger.Error("endpoint could not be disabled", "endpoint", ep.ID, "reason", reason, "error", err)
 			return

@@ -110,6 +110,7 @@ func TestDisableParksTheBacklog(t *testing.T) {
 		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, time.Second, "" }
 		e := r.endpoint("one", nil)
 		r.post(500)
+		after(2 * time.Second)
 		r.verb(ledger.Disable, e)
 		after(time.Hour)
 		before := r.receiver.count()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -122,6 +123,20 @@ func (sh *shard) loaded(r loadResult) {
 }
 func (sh *shard) wrote(p int, err error) {
 	sh.leave(func(in *inboxes) { in.wrote = append(in.wrote, wroteResult{p, err}) })
+}
+
+// pass returns when the loop has taken everything that was left before.
+func (sh *shard) pass(ctx context.Context) error {
+	passed := make(chan struct{})
+	sh.leave(func(in *inboxes) { in.barriers = append(in.barriers, passed) })
+	select {
+	case <-passed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-sh.engine.quit:
+		return ErrClosed
+	}
 }
 
 // run is the loop, until quit is closed.

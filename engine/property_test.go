@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+)
+
+// G2, G3, G6: whatever is done to endpoints, and however often the engine
+// is stopped and started, each event reaches each endpoint that was enabled and
+// subscribed when it was accepted, exactly once as long as nothing crashes, and nothing arrives anywhere else. Live lanes,
+// lanes that are behind and lanes that were restarted mix as chance has it.
+func TestWhatIsOwedArrives(t *testing.T) {
+	for seed := range uint64(seeds(t)) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				world := newWorld(t, seed)
+				defer world.rig.stop()
+				for range 60 {
+					world.step()
+				}
+				world.settle()
+				world.check()
+			})
+		})
+	}
+}
+
+func seeds(t *testing.T) int {
+	if testing.Short() {
+		return 8
+	}
+	return 40
+}
+
+// world is an engine and a model of what it owes.
+type world struct {
+	*testing.T
+	rng       *rand.Rand
+	rig       *rig
+	endpoints []*subject
+	owed      map[string]map[string]bool // url → event ids
+	posted    int
+}
+
+// subject is an endpoint and what the model knows of it.
+type subject struct {
+	*endpoint.Endpoint
+	types           []string
+	enabled, paused bool
+	failing         bool
+}
+
+var worldTypes = []string{"a.b", "a.c", "z"}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{T: t, rng: rand.New(rand.NewPCG(seed, 7)), owed: map[string]map[string]bool{}}
+	w.rig = newRig(t, func(o *Options) {
+		o.LiveMemory = 1 << 20
+		o.MaxInFlight = []int{4, 64, 16384}[w.rng.IntN(3)]
+		o.Shards = 1 + w.rng.IntN(3)
+		o.Defaults.DisableAfter = -1
+	})
+	patterns := [][]string{nil, {"*"}, {"a.*"}, {"a.b", "z"}, {"z"}}
+	for i := range 5 {
+		s := &subject{types: patterns[i], enabled: true}
+		s.Endpoint = w.rig.endpoint(fmt.Sprint("e", i), func(e *endpoint.Endpoint) {
+			e.Spans[0].EventTypes = s.types
+			e.MaxInFlight = 1 + w.rng.IntN(16)
+			if i == 4 {
+				e.Ordering = endpoint.FIFO
+			}
+		})
+		w.endpoints = append(w.endpoints, s)
+		w.owed[s.URL] = map[string]bool{}
+	}
+	w.rig.receiver.answer = w.answer
+	return w
+}
+
+// answer fails for endpoints that fail at the time, and takes a while.
+func (w *world) answer(a arrival) (int, time.Duration, string) {
+	w.rig.receiver.mu.Lock()
+	defer w.rig.receiver.mu.Unlock()
+	delay := time.Duration(w.rng.IntN(50)) * time.Millisecond
+	for _, s := range w.endpoints {
+		if s.URL == a.url && s.failing {
+			return 500, delay, ""
+		}
+	}
+	return 200, delay, ""
+}
+
+func (w *world) step() {
+	s := w.endpoints[w.rng.IntN(len(w.endpoints))]
+	step := w.rng.IntN(12)
+	w.Logf("%v: step %d on %s", time.Now().Format(time.StampMilli), step, s.ID)
+	switch step {
+	case 0, 1, 2, 3:
+		w.post(1 + w.rng.IntN(40))
+	case 4:
+		w.post(600)
+	case 5:
+		w.rig.verb([]ledger.Verb{ledger.Pause, ledger.Resume}[btoi(s.paused)], s.Endpoint)
+		s.paused = !s.paused
+	case 6:
+		w.rig.verb([]ledger.Verb{ledger.Enable, ledger.Disable}[btoi(s.enabled)], s.Endpoint)
+		s.enabled = !s.enabled
+	case 7:
+		w.rig.receiver.mu.Lock()
+		s.failing = !s.failing
+		w.rig.receiver.mu.Unlock()
+	case 8:
+		w.rig.restart()
+	case 9, 10:
+		after(time.Duration(w.rng.IntN(3000)) * time.Millisecond)
+	case 11:
+		after(time.Duration(w.rng.IntN(60)) * time.Minute)
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (w *world) post(n int) {
+	var events []*event.Event
+	for range n {
+		w.posted++
+		events = append(events, &event.Event{
+			ID: ledger.NewID(), Livemode: true, Organization: org, Type: worldTypes[w.rng.IntN(len(worldTypes))],
+			Source: event.API, Data: fmt.Appendf(nil, `{"n":%d}`, w.posted),
+		})
+	}
+	if _, err := w.rig.ledger.Post(context.Background(), events, false, nil); err != nil {
+		w.Fatalf("post: %v", err)
+	}
+	for _, ev := range events {
+		for _, s := range w.endpoints {
+			if s.enabled && subscribed(s.types, ev.Type) {
+				w.owed[s.URL][event.FormatID(ev.ID, true)] = true
+			}
+		}
+	}
+}
+
+// subscribed is the model's idea of patterns.
+func subscribed(types []string, eventType string) bool {
+	for _, p := range types {
+		if p == "*" || p == eventType || p == "a.*" && eventType[0] == 'a' {
+			return true
+		}
+	}
+	return len(types) == 0
+}
+
+// settle lets everything work again and waits until nothing is owed.
+func (w *world) settle() {
+	for _, s := range w.endpoints {
+		w.rig.receiver.mu.Lock()
+		s.failing = false
+		w.rig.receiver.mu.Unlock()
+		w.rig.verb(ledger.Resume, s.Endpoint)
+		w.rig.verb(ledger.Enable, s.Endpoint)
+	}
+	after(48 * time.Hour)
+}
+
+func (w *world) check() {
+	successes := map[string]map[string]int{}
+	for _, a := range w.rig.receiver.arrivals() {
+		if !w.owed[a.url][a.id] {
+			w.Errorf("%s got %s, which it is not owed", a.url, a.id)
+		}
+		if a.status == 200 {
+			if successes[a.url] == nil {
+				successes[a.url] = map[string]int{}
+			}
+			successes[a.url][a.id]++
+		}
+	}
+	for _, s := range w.endpoints {
+		lane := w.rig.lane(s.Endpoint)
+		gaveUp := lane.Rows[delivery.Exhausted]
+		missing := 0
+		for id := range w.owed[s.URL] {
+			switch n := successes[s.URL][id]; {
+			case n == 0:
+				missing++
+			case n > 1:
+				w.Errorf("%s took %s %d times, want once", s.URL, id, n)
+				for _, a := range w.rig.receiver.arrivals() {
+					if a.url == s.URL && a.id == id {
+						w.Logf("at %v: answered %d", a.at.Format(time.StampMilli), a.status)
+					}
+				}
+			}
+		}
+		if uint64(missing) != gaveUp {
+			w.Errorf("%s: %d of %d events did not arrive, but %d are exhausted", s.URL, missing, len(w.owed[s.URL]), gaveUp)
+		}
+		w.rig.want("matched by "+s.ID, lane.Matched, uint64(len(w.owed[s.URL])))
+		w.rig.want("backlog of "+s.ID, lane.Backlog(), uint64(0))
+		w.rig.want("waiting at "+s.ID, lane.Waiting(), uint64(0))
+		w.rig.want("succeeded at "+s.ID, lane.Rows[delivery.Succeeded], uint64(len(w.owed[s.URL])-missing))
+	}
+}
