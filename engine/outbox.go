@@ -58,14 +58,18 @@ func (b *outbox) blockedUntil(now int64) int64 {
 }
 
 // flush writes what waits, if it is time and the log has answered the last
-// append.
-func (b *outbox) flush(now int64) {
-	if len(b.writing) > 0 || len(b.waiting) == 0 || now < b.due {
-		return
+// append. It says when to call it again; 0 = not before something happens.
+func (b *outbox) flush(now int64) (again int64) {
+	switch {
+	case len(b.writing) > 0 || len(b.waiting) == 0:
+		return 0 // the log's answer, or the next outcome, comes through the inbox
+	case now < b.due:
+		return b.due
 	}
 	b.writing, b.waiting = b.waiting, b.writing[:0]
 	b.due = 0
 	b.append()
+	return 0
 }
 
 func (b *outbox) append() {

@@ -161,9 +161,8 @@ func (sh *shard) run(quit <-chan struct{}) {
 		sh.dirty = sh.dirty[:0]
 		next, pending := sh.wheel.Next()
 		for _, b := range sh.outboxes {
-			b.flush(now)
-			if b.due != 0 && (!pending || b.due < next) {
-				next, pending = b.due, true
+			if again := b.flush(now); again != 0 && (!pending || again < next) {
+				next, pending = again, true
 			}
 		}
 		if sh.ending {
