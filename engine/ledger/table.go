@@ -75,9 +75,11 @@ func (pt *partition) deliveryKey(d Ref) kv.Key {
 	return pt.endpointKey(tableDelivery, d.Endpoint).U64(uint64(d.Pos)).U32(d.Replay)
 }
 
-func (pt *partition) attemptKey(d Ref, n int) kv.Key {
-	return pt.endpointKey(tableAttempt, d.Endpoint).U64(uint64(d.Pos)).U32(d.Replay).U32(uint32(n))
+func (pt *partition) attemptPrefix(d Ref) kv.Key {
+	return pt.endpointKey(tableAttempt, d.Endpoint).U64(uint64(d.Pos)).U32(d.Replay)
 }
+
+func (pt *partition) attemptKey(d Ref, n int) kv.Key { return pt.attemptPrefix(d).U32(uint32(n)) }
 
 func (pt *partition) retryKey(d Ref, due int64) kv.Key {
 	return pt.endpointKey(tableRetry, d.Endpoint).U64(uint64(due)).U64(uint64(d.Pos)).U32(d.Replay)
