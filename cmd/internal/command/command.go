@@ -80,6 +80,7 @@ func newApp(version string) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			serveCommand(version),
+			demoCommand(version),
 			sendCommand(),
 			listenCommand(),
 			endpointCommand(),

@@ -12,3 +12,18 @@ func terminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
+
+// Colors of a terminal, as the parameter of its escape sequence.
+const (
+	red   = "31"
+	green = "32"
+)
+
+// colored is text in a color where a person sees it; elsewhere, and for those
+// who have set NO_COLOR, it is the text alone.
+func colored(w io.Writer, color, text string) string {
+	if !terminal(w) || os.Getenv("NO_COLOR") != "" {
+		return text
+	}
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}
