@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -88,13 +89,19 @@ func (r *receiver) arrivals() []arrival {
 	return append([]arrival(nil), r.got...)
 }
 
+func (r *receiver) counts() map[[2]string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.times)
+}
+
 func (r *receiver) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.got)
 }
 
-// bench is an engine over a filesystem in memory, that can be stopped and
+// rig is an engine over a filesystem in memory, that can be stopped and
 // started again.
 type rig struct {
 	*testing.T
@@ -106,15 +113,16 @@ type rig struct {
 }
 
 func newRig(t *testing.T, change func(*Options)) *rig {
-	r := &rig{T: t, fs: kv.MemFS(), key: secret.GenerateKey(), receiver: &receiver{}}
+	r := &rig{T: t, key: secret.GenerateKey(), receiver: &receiver{}}
 	r.options = Options{
-		Log:    wal.Options{Dir: "data", Partitions: 2, DiskReserve: -1, MemTableSize: 4 << 20, CacheSize: 4 << 20},
+		Log:    wal.Options{Dir: "data", FS: kv.MemFS(), Partitions: 2, DiskReserve: -1, MemTableSize: 4 << 20, CacheSize: 4 << 20},
 		Shards: 2,
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&r.options)
 	}
+	r.fs = r.options.Log.FS
 	r.start()
 	return r
 }

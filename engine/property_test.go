@@ -38,7 +38,7 @@ func seeds(t *testing.T) int {
 	if testing.Short() {
 		return 8
 	}
-	return 40
+	return 12
 }
 
 // world is an engine and a model of what it owes.

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// G1, G2, G3: the power goes at any moment, again and again, and takes
+// everything that was not synced. Whatever Post had accepted arrives; what
+// arrives twice was under way at a cut, or had ended within the interval in
+// which outcomes wait for a sync.
+func TestPowerCuts(t *testing.T) {
+	for seed := range uint64(seeds(t)) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { powerCuts(t, rand.New(rand.NewPCG(seed, 11))) })
+		})
+	}
+}
+
+func powerCuts(t *testing.T, rng *rand.Rand) {
+	disk := kv.NewCrashFS()
+	r := newRig(t, func(o *Options) { o.Log.FS = disk.FS })
+	r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+		// Each attempt's fate is fixed by its event and number, so that it does
+		// not matter in which order they come.
+		n := int(a.id[len(a.id)-1]) + a.nth
+		return []int{200, 200, 200, 500}[n%4], time.Duration(n%7) * 10 * time.Millisecond, ""
+	}
+	for _, name := range []string{"one", "two"} {
+		r.endpoint(name, nil)
+	}
+	accepted := map[string]bool{}
+	cuts := []time.Time{}
+	for range 6 {
+		ctx, cut := context.WithCancel(context.Background())
+		var producers sync.WaitGroup
+		var mu sync.Mutex
+		for range 4 {
+			producers.Go(func() {
+				for ctx.Err() == nil {
+					ev := &event.Event{ID: ledger.NewID(), Livemode: true, Organization: org, Type: "a.b", Source: event.API, Data: []byte(`{}`)}
+					if _, err := r.ledger.Post(ctx, []*event.Event{ev}, false, nil); err == nil {
+						mu.Lock()
+						accepted[event.FormatID(ev.ID, true)] = true
+						mu.Unlock()
+					}
+					time.Sleep(5 * time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
+		mu.Lock() // nobody notes an acceptance that the cut does not know of
+		after := disk.Crash(rng, rng.IntN(101))
+		cuts = append(cuts, time.Now())
+		old := r.receiver
+		r.receiver = &receiver{answer: old.answer, got: old.arrivals(), times: old.counts()}
+		mu.Unlock()
+		cut()
+		producers.Wait()
+		r.stop() // the engine that the power went from; it has no effect any more
+		disk = after
+		r.fs = disk.FS
+		r.start()
+	}
+	time.Sleep(48 * time.Hour)
+	synctest.Wait()
+	checkPowerCuts(r, accepted, cuts)
+	r.stop()
+}
+
+func checkPowerCuts(r *rig, accepted map[string]bool, cuts []time.Time) {
+	r.Helper()
+	taken := map[[2]string][]time.Time{}
+	for _, a := range r.receiver.arrivals() {
+		if a.status == 200 {
+			taken[[2]string{a.url, a.id}] = append(taken[[2]string{a.url, a.id}], a.at)
+		}
+	}
+	lost, twice := 0, 0
+	for id := range accepted {
+		for _, url := range []string{"https://one.example/hook", "https://two.example/hook"} {
+			times := taken[[2]string{url, id}]
+			if len(times) == 0 {
+				lost++
+			}
+			if len(times) > 1 {
+				twice++
+			}
+			for i := 1; i < len(times); i++ {
+				if !excused(times[i-1], cuts) {
+					r.Errorf("%s took %s at %v and again at %v, with no cut soon after the first", url, id, times[i-1], times[i])
+				}
+			}
+		}
+	}
+	r.want("lost deliveries", lost, 0)
+	for _, name := range []string{"ed_one", "ed_two"} {
+		lane := r.lane(r.lookup(name))
+		r.want("backlog", lane.Backlog(), uint64(0))
+		r.want("waiting", lane.Waiting(), uint64(0))
+		r.want("given up", lane.Rows[delivery.Exhausted]+lane.Rows[delivery.Failed], uint64(0))
+	}
+	r.Logf("%d accepted, %d deliveries repeated over %d cuts", len(accepted), twice, len(cuts))
+}
+
+// excused says whether the power went while an attempt begun at a time could
+// still be under way (here at most 60 ms) or its outcome unsynced (100 ms, and
+// a little for the way there).
+func excused(begun time.Time, cuts []time.Time) bool {
+	for _, cut := range cuts {
+		if d := cut.Sub(begun); d >= 0 && d <= 180*time.Millisecond {
+			return true
+		}
+	}
+	return false
+}
