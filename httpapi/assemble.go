@@ -4,24 +4,23 @@ import (
 	"errors"
 
 	"github.com/hookwheel/hookwheel/engine"
-	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/httpapi/native"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
-// Dialects returns every dialect of the API, working on an engine. maxEventSize
-// bounds one event as posted, in bytes.
-func Dialects(e *engine.Engine, maxEventSize int) []*wire.Dialect {
-	in := &Ingest{Events: poster{e}, MaxEventSize: maxEventSize}
-	return []*wire.Dialect{
-		native.Dialect(native.Options{Ledger: e.Ledger(), Engine: verbs{e}, PostEvents: in.Post}),
-	}
+// Settings are what dialects must know of the configuration.
+type Settings struct {
+	MaxEventSize int // of one event as posted, in bytes
+	MaxAttempts  int // of a delivery to an endpoint that does not say
 }
 
-// poster is an engine as Ingest wants it.
-type poster struct{ *engine.Engine }
-
-func (p poster) Matched(ev *event.Event) (int, error) { return p.Ledger().Matched(ev) }
+// Dialects returns every dialect of the API, working on an engine.
+func Dialects(e *engine.Engine, set Settings) []*wire.Dialect {
+	in := &Ingest{Events: e, Kept: e.Ledger(), MaxEventSize: set.MaxEventSize}
+	return []*wire.Dialect{
+		native.Dialect(native.Options{Ledger: e.Ledger(), Engine: verbs{e}, PostEvents: in.Post, MaxAttempts: set.MaxAttempts}),
+	}
+}
 
 // verbs is an engine as dialects want it. They lie beside it, not above, and
 // cannot name its types.

@@ -25,7 +25,11 @@ const (
 // Poster makes events durable and says what became of each. See ledger.Post.
 type Poster interface {
 	Post(ctx context.Context, events []*event.Event, withEndpoints bool, dst []ledger.Verdict) ([]ledger.Verdict, error)
-	Matched(ev *event.Event) (int, error)
+}
+
+// Kept finds events that were accepted before. See ledger.Event.
+type Kept interface {
+	Event(organization string, id event.ID) (ledger.Accepted, bool, error)
 }
 
 // Ingest takes events in: POST /v1/events. This is the hot path of the server.
@@ -40,6 +44,7 @@ type Poster interface {
 // a single event and the beginning of the ids of a batch.
 type Ingest struct {
 	Events       Poster
+	Kept         Kept
 	MaxEventSize int // of one event as posted, in bytes
 }
 
@@ -111,19 +116,25 @@ func (in *Ingest) single(c *wire.Ctx, p *posting, body, key []byte) error {
 	if v.Err != nil {
 		return v.Err
 	}
-	status := fasthttp.StatusAccepted
 	if v.Duplicate {
-		status = fasthttp.StatusOK
-		first := event.Event{ID: v.First, Organization: ev.Organization}
-		matched, err := in.Events.Matched(&first)
-		if err != nil {
-			return err
-		}
-		v.Matched, v.At = matched, int64(v.First.Time())
-		ev.ID = v.First
+		return in.repeated(c, p, ev, v)
 	}
 	p.answer = appendAccepted(p.answer, ev, v)
-	return c.Raw(status, p.answer)
+	return c.Raw(fasthttp.StatusAccepted, p.answer)
+}
+
+// repeated answers with the event that came first.
+func (in *Ingest) repeated(c *wire.Ctx, p *posting, ev *event.Event, v *ledger.Verdict) error {
+	ev.ID, v.At = v.First, int64(v.First.Time())
+	first, found, err := in.Kept.Event(ev.Organization, v.First)
+	if err != nil {
+		return err
+	}
+	if found { // unless retention took it before the key expired
+		ev.Livemode, v.At, v.Matched = first.Livemode, first.ReceivedAt, first.Matched
+	}
+	p.answer = appendAccepted(p.answer, ev, v)
+	return c.Raw(fasthttp.StatusOK, p.answer)
 }
 
 // read appends what one event's text, which is valid JSON, says to p.events.

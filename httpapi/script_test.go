@@ -2,11 +2,12 @@ package httpapi_test
 
 import (
 	"flag"
-	"net/http"
 	"testing"
 
+	"github.com/hookwheel/hookwheel/engine"
 	"github.com/hookwheel/hookwheel/httpapi"
 	"github.com/hookwheel/hookwheel/httpapi/apitest"
+	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
 var update = flag.Bool("update", false, "rewrite the answers in the scripts")
@@ -15,11 +16,15 @@ const maxEventSize = 2000
 
 // Every field and status of the native API stands in some script.
 func TestNativeScripts(t *testing.T) {
-	apitest.Run(t, "../testdata/api/native/*.txt", *update, connect)
+	apitest.Run(t, "../testdata/api/native/*.txt", *update, func(t *testing.T) apitest.Side {
+		e := apitest.Open(t)
+		return apitest.Side{
+			Client: apitest.Serve(t, e.Ledger(), dialects(e)...),
+			Settle: func() { apitest.Settle(t, e.Ledger()) },
+		}
+	})
 }
 
-// connect starts an engine and a server for one test.
-func connect(t *testing.T) *http.Client {
-	e := apitest.Open(t)
-	return apitest.Serve(t, e.Ledger(), httpapi.Dialects(e, maxEventSize)...)
+func dialects(e *engine.Engine) []*wire.Dialect {
+	return httpapi.Dialects(e, httpapi.Settings{MaxEventSize: maxEventSize, MaxAttempts: 8})
 }

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A script is a list of steps, each of them a request and its answer:
@@ -30,8 +32,12 @@ import (
 // What differs from run to run is replaced by a name: an id, key or secret by
 // $ and its prefix with a number, such as $evt1, times by $time, cursors by
 // $cursor1, versions by $version1. A later request may use the names.
+//
+// Before a request, a line "! settle" waits until all that is owed has been
+// attempted.
 type step struct {
 	comment []string
+	settle  bool
 	method  string
 	target  string
 	header  [][2]string
@@ -40,9 +46,16 @@ type step struct {
 
 var shownHeaders = []string{"Content-Type", "Allow", "Cache-Control", "Etag", "Idempotent-Replayed", "Location", "Retry-After", "Www-Authenticate"}
 
+// Side is the server's side of a script: a client that reaches it, and a way to
+// wait until it has sent what it owes.
+type Side struct {
+	Client *http.Client
+	Settle func()
+}
+
 // Run runs every script that matches the pattern and compares what it gets
 // with what they say, or, with update, rewrites them.
-func Run(t *testing.T, pattern string, update bool, connect func(t *testing.T) *http.Client) {
+func Run(t *testing.T, pattern string, update bool, start func(t *testing.T) Side) {
 	paths, err := filepath.Glob(pattern)
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("scripts %s: found %d, %v", pattern, len(paths), err)
@@ -53,7 +66,7 @@ func Run(t *testing.T, pattern string, update bool, connect func(t *testing.T) *
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := play(t, connect(t), parse(t, string(want)))
+			got := play(t, start(t), parse(t, string(want)))
 			if update {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -88,7 +101,7 @@ func parse(t *testing.T, text string) []step {
 	t.Helper()
 	var steps []step
 	var comment []string
-	inRequest, inBody := false, false
+	settle, inRequest, inBody := false, false, false
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		request, isRequest := strings.CutPrefix(line, "> ")
@@ -98,14 +111,16 @@ func parse(t *testing.T, text string) []step {
 			if !ok {
 				t.Fatalf("line %q: expected a method and a target", line)
 			}
-			steps = append(steps, step{comment: comment, method: method, target: target})
-			comment, inRequest, inBody = nil, true, true
+			steps = append(steps, step{comment: comment, settle: settle, method: method, target: target})
+			comment, settle, inRequest, inBody = nil, false, true, true
 		case isRequest:
 			name, value, _ := strings.Cut(request, ":")
 			s := &steps[len(steps)-1]
 			s.header = append(s.header, [2]string{name, strings.TrimSpace(value)})
 		case strings.HasPrefix(line, "< "):
 			inRequest, inBody = false, false
+		case line == "! settle":
+			settle = true
 		case inBody:
 			steps[len(steps)-1].body += line + "\n"
 		case strings.HasPrefix(line, "#"):
@@ -122,7 +137,7 @@ type player struct {
 	counts map[string]int
 }
 
-func play(t *testing.T, client *http.Client, steps []step) string {
+func play(t *testing.T, side Side, steps []step) string {
 	t.Helper()
 	p := player{names: map[string]string{}, values: map[string]string{}, counts: map[string]int{}}
 	var out strings.Builder
@@ -133,14 +148,26 @@ func play(t *testing.T, client *http.Client, steps []step) string {
 		for _, line := range s.comment {
 			out.WriteString(line + "\n")
 		}
+		if s.settle {
+			out.WriteString("! settle\n")
+			side.Settle()
+		}
+		nextMillisecond()
 		fmt.Fprintf(&out, "> %s %s\n", s.method, s.target)
 		for _, h := range s.header {
 			out.WriteString(strings.TrimRight(fmt.Sprintf("> %s: %s", h[0], h[1]), " ") + "\n")
 		}
 		out.WriteString(s.body)
-		out.WriteString(p.answer(t, client, s))
+		out.WriteString(p.answer(t, side.Client, s))
 	}
 	return out.String()
+}
+
+// nextMillisecond returns when it begins: ids of the same one have no order.
+func nextMillisecond() {
+	for now := time.Now().UnixMilli(); time.Now().UnixMilli() == now; {
+		runtime.Gosched()
+	}
 }
 
 func (p *player) answer(t *testing.T, client *http.Client, s step) string {

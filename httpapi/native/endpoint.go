@@ -36,14 +36,14 @@ func (a *api) listEndpoints(c *wire.Ctx) error {
 	}
 	keys := a.ledger.EndpointKeys(c.Organization)
 	slices.Reverse(keys)
-	shown, more := wire.Cut(page, keys, appendKey)
+	shown, around := wire.Cut(page, keys, appendKey)
 	answer := list[*endpointView]{Data: []*endpointView{}}
 	for _, key := range shown {
-		if e, found := a.ledger.FindKey(c.Organization, key); found {
-			answer.Data = append(answer.Data, a.view(e))
+		if e, found := a.ledger.EndpointByKey(c.Organization, key); found && e.DeletedAt == 0 {
+			answer.Data = append(answer.Data, view(&e))
 		}
 	}
-	answer.Next, answer.Prev = more.Cursors(c, endpointList)
+	answer.Next, answer.Prev = around.Cursors(c, endpointList)
 	return c.JSON(fasthttp.StatusOK, answer)
 }
 
@@ -74,12 +74,16 @@ func (a *api) createEndpoint(c *wire.Ctx) error {
 		return notFound(err, "organization")
 	}
 	c.SetHeader("Location", "/v1/endpoints/"+made.ID)
-	return a.show(c, fasthttp.StatusCreated, made, text)
+	return a.show(c, fasthttp.StatusCreated, made.ID, text)
 }
 
 // show answers with an endpoint, and with its secret if it was just made.
-func (a *api) show(c *wire.Ctx, status int, e *endpoint.Endpoint, made secret.Secret) error {
-	v := a.view(e)
+func (a *api) show(c *wire.Ctx, status int, id string, made secret.Secret) error {
+	e, found := a.ledger.Endpoint(c.Organization, id)
+	if !found {
+		return wire.NotFound("endpoint")
+	}
+	v := view(&e)
 	if v.Secret = made.Reveal(); v.Secret != "" {
 		c.SetHeader("Cache-Control", "no-store")
 	}
@@ -121,11 +125,7 @@ func stale(err error) error {
 }
 
 func (a *api) getEndpoint(c *wire.Ctx) error {
-	e, found := a.ledger.FindEndpoint(c.Organization, c.Param("id"))
-	if !found {
-		return wire.NotFound("endpoint")
-	}
-	return a.show(c, fasthttp.StatusOK, e, secret.Secret{})
+	return a.show(c, fasthttp.StatusOK, c.Param("id"), secret.Secret{})
 }
 
 func (a *api) updateEndpoint(c *wire.Ctx) error {
@@ -155,7 +155,7 @@ func (a *api) updateEndpoint(c *wire.Ctx) error {
 	if err != nil {
 		return notFound(stale(err), "endpoint")
 	}
-	return a.show(c, fasthttp.StatusOK, e, secret.Secret{})
+	return a.show(c, fasthttp.StatusOK, e.ID, secret.Secret{})
 }
 
 func (a *api) deleteEndpoint(c *wire.Ctx) error {
@@ -175,6 +175,6 @@ func control(verb func(ctx context.Context, org, id string, audit ledger.Audit) 
 		if err != nil {
 			return notFound(err, "endpoint")
 		}
-		return a.show(c, fasthttp.StatusOK, e, secret.Secret{})
+		return a.show(c, fasthttp.StatusOK, e.ID, secret.Secret{})
 	}
 }

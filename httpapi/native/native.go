@@ -60,26 +60,32 @@ type SigningSecret struct {
 
 // Options are what the dialect is made of. All are required.
 type Options struct {
-	Ledger     *ledger.Ledger
-	Engine     Engine
-	PostEvents wire.Handler // POST /v1/events, the hot path, which is not here
+	Ledger      *ledger.Ledger
+	Engine      Engine
+	PostEvents  wire.Handler // POST /v1/events, the hot path, which is not here
+	MaxAttempts int          // of a delivery to an endpoint that does not say
 }
 
 // api has the handlers.
 type api struct {
-	ledger *ledger.Ledger
-	engine Engine
+	ledger      *ledger.Ledger
+	engine      Engine
+	maxAttempts int
 }
 
 // Dialect returns the native API.
 func Dialect(o Options) *wire.Dialect {
-	a := &api{ledger: o.Ledger, engine: o.Engine}
+	a := &api{ledger: o.Ledger, engine: o.Engine, maxAttempts: o.MaxAttempts}
 	return &wire.Dialect{Name: "native", Prefixes: []string{"/v1"}, Render: wire.Problem, Routes: a.routes(o.PostEvents)}
 }
 
 func (a *api) routes(postEvents wire.Handler) []wire.Route {
 	return []wire.Route{
 		{Method: "POST", Pattern: "/v1/events", Scope: auth.EventsWrite, Handle: postEvents},
+		{Method: "GET", Pattern: "/v1/events", Scope: auth.EventsRead, Handle: a.listEvents},
+		{Method: "GET", Pattern: "/v1/events/{id}", Scope: auth.EventsRead, Handle: a.getEvent},
+		{Method: "GET", Pattern: "/v1/events/{id}/deliveries", Scope: auth.DeliveriesRead, Handle: a.eventDeliveries},
+		{Method: "GET", Pattern: "/v1/events/{id}/explain", Scope: auth.EventsRead, Handle: a.explainEvent},
 
 		{Method: "GET", Pattern: "/v1/endpoints", Scope: auth.EndpointsRead, Handle: a.listEndpoints},
 		{Method: "POST", Pattern: "/v1/endpoints", Scope: auth.EndpointsWrite, Handle: a.createEndpoint, Once: true},
@@ -94,6 +100,14 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "POST", Pattern: "/v1/endpoints/{id}/rotate-secret", Scope: auth.EndpointsWrite, Handle: a.rotateSecret, Once: true},
 		{Method: "GET", Pattern: "/v1/endpoints/{id}/secrets", Scope: auth.SecretsRead, Handle: a.listSecrets},
 		{Method: "GET", Pattern: "/v1/endpoints/{id}/stats", Scope: auth.EndpointsRead, Handle: a.endpointStats},
+		{Method: "GET", Pattern: "/v1/endpoints/{id}/deliveries", Scope: auth.DeliveriesRead, Handle: a.endpointDeliveries},
+
+		{Method: "GET", Pattern: "/v1/deliveries", Scope: auth.DeliveriesRead, Handle: a.listDeliveries},
+		{Method: "GET", Pattern: "/v1/deliveries/{id}", Scope: auth.DeliveriesRead, Handle: a.getDelivery},
+		{Method: "GET", Pattern: "/v1/deliveries/{id}/attempts", Scope: auth.DeliveriesRead, Handle: a.listAttempts},
+		{Method: "POST", Pattern: "/v1/deliveries/{id}/retry", Scope: auth.DeliveriesWrite, Handle: a.retryDelivery, Once: true},
+		{Method: "POST", Pattern: "/v1/deliveries/{id}/cancel", Scope: auth.DeliveriesWrite, Handle: a.cancelDelivery, Once: true},
+		{Method: "GET", Pattern: "/v1/stats", Scope: auth.DeliveriesRead, Handle: a.stats},
 
 		{Method: "GET", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.listOrganizations},
 		{Method: "POST", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.createOrganization, Once: true},

@@ -6,7 +6,6 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/json"
 	"github.com/hookwheel/hookwheel/engine/ledger"
@@ -72,7 +71,7 @@ func (a *api) rotateSecret(c *wire.Ctx) error {
 	if err != nil {
 		return notFound(err, "endpoint")
 	}
-	return a.show(c, fasthttp.StatusOK, e, made)
+	return a.show(c, fasthttp.StatusOK, e.ID, made)
 }
 
 // maxGrace is as the engine has it; here it keeps the number of seconds from
@@ -99,35 +98,4 @@ func (a *api) listSecrets(c *wire.Ctx) error {
 	}
 	c.SetHeader("Cache-Control", "no-store")
 	return c.JSON(fasthttp.StatusOK, answer)
-}
-
-// statsView counts what became of an endpoint's events.
-type statsView struct {
-	Matched      uint64     `json:"matched"`   // events that were owed, ever
-	Pending      uint64     `json:"pending"`   // of them not tried yet, or put back in line
-	Retrying     uint64     `json:"retrying"`  // failed, and waiting for the next attempt
-	Succeeded    uint64     `json:"succeeded"` //
-	Failed       uint64     `json:"failed"`    //
-	Exhausted    uint64     `json:"exhausted"` //
-	Canceled     uint64     `json:"canceled"`  //
-	Expired      uint64     `json:"expired"`   // taken by retention while they were owed
-	Attempts     uint64     `json:"attempts"`
-	FirstExpired wire.Time  `json:"first_expired_at"`
-	LastExpired  wire.Time  `json:"last_expired_at"`
-	Health       healthView `json:"health"`
-}
-
-func (a *api) endpointStats(c *wire.Ctx) error {
-	e, found := a.ledger.FindEndpoint(c.Organization, c.Param("id"))
-	if !found {
-		return wire.NotFound("endpoint")
-	}
-	lane := a.lane(e)
-	return c.JSON(fasthttp.StatusOK, statsView{
-		Matched: lane.Matched, Attempts: lane.Attempts, Expired: lane.Expired,
-		Pending:  lane.Backlog() + lane.Rows[delivery.Pending],
-		Retrying: lane.Rows[delivery.Retrying], Succeeded: lane.Rows[delivery.Succeeded], Failed: lane.Rows[delivery.Failed],
-		Exhausted: lane.Rows[delivery.Exhausted], Canceled: lane.Rows[delivery.Canceled],
-		FirstExpired: wire.Time(lane.FirstExpired), LastExpired: wire.Time(lane.LastExpired), Health: health(e, lane),
-	})
 }

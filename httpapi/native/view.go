@@ -69,14 +69,14 @@ type secretView struct {
 	ExpiresAt wire.Time `json:"expires_at"`
 }
 
-// view shows an endpoint with what is known of its lane.
-func (a *api) view(e *endpoint.Endpoint) *endpointView {
-	lane := a.lane(e)
+// view shows an endpoint with what is known of its deliveries.
+func view(o *ledger.Overview) *endpointView {
+	e := o.Endpoint
 	now := e.Now()
 	v := &endpointView{
 		ID: e.ID, Organization: e.Organization, Livemode: e.Livemode, Kind: e.Kind, Origin: e.Origin,
 		Name: e.Name, Description: e.Description, EditionID: e.EditionID, Metadata: orEmptyMap(e.Metadata),
-		State: state(e), DisabledReason: orNull(e.DisabledReason), StateSince: wire.Time(e.StateSince), Health: health(e, lane),
+		State: state(e), DisabledReason: orNull(e.DisabledReason), StateSince: wire.Time(e.StateSince), Health: health(o),
 		URL: orNull(e.URL), EventBridge: e.EventBridge, EventTypes: orEmpty(now.EventTypes), EventsFrom: orEmpty(now.EventsFrom),
 		PayloadFormat: e.PayloadFormat, SnapshotAPIVersion: orNull(e.SnapshotAPIVersion),
 		Signatures: orEmpty(e.Signatures), Headers: orEmpty(e.Headers), Secrets: []secretView{},
@@ -90,12 +90,6 @@ func (a *api) view(e *endpoint.Endpoint) *endpointView {
 	return v
 }
 
-// lane is what is known of the deliveries to an endpoint.
-func (a *api) lane(e *endpoint.Endpoint) *ledger.Lane {
-	_, lane, _ := a.ledger.Lookup(a.ledger.PartitionOf(e.Organization), e.Key)
-	return &lane
-}
-
 func state(e *endpoint.Endpoint) string {
 	switch {
 	case !e.Enabled():
@@ -106,19 +100,17 @@ func state(e *endpoint.Endpoint) string {
 	return "enabled"
 }
 
-func health(e *endpoint.Endpoint, lane *ledger.Lane) healthView {
+func health(o *ledger.Overview) healthView {
+	lane := &o.Lane
 	v := healthView{
-		State: endpoint.Facts{
-			Enabled: e.Enabled(), Failures: lane.Failures, BreakerOpen: lane.ProbeAt != 0, GaveUp: lane.GaveUp,
-		}.Health(),
-		Since: wire.Time(lane.FailingFrom), Failures: lane.Failures,
+		State: o.Health, Since: wire.Time(lane.FailingFrom), Failures: lane.Failures,
 		LastSuccess: wire.Time(lane.LastSuccess), LastAttempt: wire.Time(lane.LastAttempt),
 		HeldUntil: wire.Time(lane.HoldUntil), NextProbe: wire.Time(lane.ProbeAt),
 	}
 	reason := ""
 	switch {
-	case v.State == endpoint.Off:
-		v.Since, reason = wire.Time(e.StateSince), e.DisabledReason
+	case o.Health == endpoint.Off:
+		v.Since, reason = wire.Time(o.StateSince), o.DisabledReason
 	case lane.ProbeAt != 0:
 		reason = "breaker_open"
 	case lane.GaveUp:
