@@ -175,7 +175,7 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	// The server counts its own routes, /metrics among them: it exists only after
 	// the route that shows what it counts.
 	own := ops.Source{Write: func(w io.Writer) { s.http.Metrics().Write(w) }, Help: map[string]string{}}
-	o.Dialects = append(s.dialects(), ops.Dialect(ops.Options{
+	o.Dialects = append(httpapi.Dialects(s.engine, s.options.MaxEventSize), s.backups(), ops.Dialect(ops.Options{
 		Build:   s.options.Build,
 		Checks:  s.checks(),
 		Metrics: []ops.Source{{Write: s.engine.WriteMetrics, Help: s.engine.MetricsHelp()}, own},
