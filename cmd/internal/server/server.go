@@ -26,6 +26,7 @@ import (
 
 	"github.com/hookwheel/hookwheel/engine"
 	"github.com/hookwheel/hookwheel/engine/egress"
+	"github.com/hookwheel/hookwheel/engine/retry"
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/httpapi"
 	"github.com/hookwheel/hookwheel/httpapi/ops"
@@ -175,7 +176,9 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	// The server counts its own routes, /metrics among them: it exists only after
 	// the route that shows what it counts.
 	own := ops.Source{Write: func(w io.Writer) { s.http.Metrics().Write(w) }, Help: map[string]string{}}
-	o.Dialects = append(httpapi.Dialects(s.engine, s.options.MaxEventSize), s.backups(), ops.Dialect(ops.Options{
+	o.Dialects = append(httpapi.Dialects(s.engine, httpapi.Settings{
+		MaxEventSize: s.options.MaxEventSize, MaxAttempts: s.options.Engine.Defaults.Retry.Attempts(),
+	}), s.backups(), ops.Dialect(ops.Options{
 		Build:   s.options.Build,
 		Checks:  s.checks(),
 		Metrics: []ops.Source{{Write: s.engine.WriteMetrics, Help: s.engine.MetricsHelp()}, own},
@@ -190,6 +193,14 @@ func (s *Server) startHTTP(master []byte) (err error) {
 		}
 	})
 	return nil
+}
+
+func (s *Server) settings() httpapi.Settings {
+	policy := s.options.Engine.Defaults.Retry
+	if len(policy.Delays) == 0 {
+		policy = retry.Default()
+	}
+	return httpapi.Settings{MaxEventSize: s.options.MaxEventSize, MaxAttempts: policy.Attempts()}
 }
 
 // checks are what must work for the server to be ready.
