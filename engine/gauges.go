@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/wal"
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
@@ -15,6 +17,79 @@ type measured struct {
 	log    wal.Stats
 	store  kv.Metrics
 	oldest int64 // Unix ms of the oldest event kept, 0 = none
+	totals ledger.Totals
+	states [laneStates]int
+	worst  []ledger.Overview // by backlog
+	since  []int64           // of each of worst: Unix ms of the first event of its backlog
+}
+
+// The states of lanes, as the metrics tell them apart: the first that is true.
+const (
+	laneDisabled = iota
+	lanePaused
+	laneBreakerOpen
+	laneHeld
+	laneBusy
+	laneRetrying
+	laneIdle
+	laneStates
+)
+
+var laneStateNames = [laneStates]string{"disabled", "paused", "breaker_open", "held", "busy", "retrying", "idle"}
+
+func laneState(e *endpoint.Endpoint, n *ledger.Lane, now int64) int {
+	switch {
+	case !e.Enabled():
+		return laneDisabled
+	case e.Paused:
+		return lanePaused
+	case n.ProbeAt != 0:
+		return laneBreakerOpen
+	case n.HoldUntil > now:
+		return laneHeld
+	case n.Backlog() > 0:
+		return laneBusy
+	case n.Waiting() > 0:
+		return laneRetrying
+	}
+	return laneIdle
+}
+
+// worstLanes is how many endpoints the metrics name.
+const worstLanes = 10
+
+// measure takes one look at everything: some 20 ms for 100,000 endpoints.
+func (e *Engine) measure() *measured {
+	m := &measured{engine: e, log: e.store.Stats(), store: e.store.DB().Metrics()}
+	if _, at, found, err := e.store.OldestEvent(); err == nil && found {
+		m.oldest = at
+	}
+	now := e.now()
+	for p := range e.ledger.Partitions() {
+		m.totals.Add(e.ledger.Totals(p))
+		e.ledger.Lanes(p, func(ep *endpoint.Endpoint, n *ledger.Lane) { m.states[laneState(ep, n, now)]++ })
+	}
+	m.worst = e.ledger.Worst(worstLanes, (*ledger.Lane).Backlog)
+	for i := range m.worst {
+		since, err := e.ledger.OwedSince(m.worst[i].Organization, m.worst[i].Key)
+		if err != nil {
+			e.storageFailed(err)
+		}
+		m.since = append(m.since, since)
+	}
+	return m
+}
+
+// oldestOwed is how long ago the first event came in that is still owed to one
+// of the worst lanes, in seconds.
+func (m *measured) oldestOwed() float64 {
+	var age int64
+	for _, since := range m.since {
+		if since != 0 {
+			age = max(age, m.engine.now()-since)
+		}
+	}
+	return float64(age) / 1000
 }
 
 // gauge is one family of metrics whose value is worked out at a scrape.
@@ -29,6 +104,14 @@ const (
 )
 
 var gauges = []gauge{
+	{"hookwheel_endpoints", isGauge, "Endpoints, deleted ones not counted.",
+		func(m *measured) float64 { return float64(m.totals.Endpoints) }},
+	{"hookwheel_backlog_deliveries", isGauge, "Deliveries that are owed and were never tried.",
+		func(m *measured) float64 { return float64(m.totals.Backlog) }},
+	{"hookwheel_backlog_oldest_seconds", isGauge, "Age of the oldest event owed to one of the endpoints with the largest backlogs.",
+		(*measured).oldestOwed},
+	{"hookwheel_retries_waiting", isGauge, "Deliveries that wait for another attempt.",
+		func(m *measured) float64 { return float64(m.totals.Counts.Retrying) }},
 	{"hookwheel_attempts_in_flight", isGauge, "Delivery attempts under way.",
 		func(m *measured) float64 { return float64(m.engine.slots.used.Load()) }},
 	{"hookwheel_attempts_in_flight_limit", isGauge, "Bound of the attempts under way.",
@@ -95,16 +178,32 @@ func flag(v bool) float64 {
 // MetricsHelp has a sentence for every family that WriteMetrics writes.
 func (e *Engine) MetricsHelp() map[string]string { return e.metrics.help }
 
-// WriteMetrics writes the engine's metrics in the Prometheus text format. Their
-// number does not depend on how many endpoints or organizations there are. It
-// takes well below a millisecond.
+// WriteMetrics writes the engine's metrics in the Prometheus text format. How
+// many there are does not depend on the number of endpoints or organizations.
 func (e *Engine) WriteMetrics(w io.Writer) {
 	e.metrics.set.WritePrometheus(w)
-	m := measured{engine: e, log: e.store.Stats(), store: e.store.DB().Metrics()}
-	if _, at, found, err := e.store.OldestEvent(); err == nil && found {
-		m.oldest = at
-	}
+	m := e.measure()
 	for _, g := range gauges {
-		fmt.Fprintf(w, "# HELP %s\n# TYPE %s %s\n%s %v\n", g.name, g.name, g.kind, g.name, g.value(&m))
+		family(w, g.name, g.kind)
+		fmt.Fprintf(w, "%s %v\n", g.name, g.value(m))
 	}
+	family(w, lanesFamily, isGauge)
+	for state, n := range m.states {
+		fmt.Fprintf(w, "%s{state=%q} %d\n", lanesFamily, laneStateNames[state], n)
+	}
+	family(w, worstFamily, isGauge)
+	for _, o := range m.worst {
+		fmt.Fprintf(w, "%s{endpoint=%q,organization=%q} %d\n", worstFamily, o.ID, o.Organization, o.Lane.Backlog())
+	}
+}
+
+const (
+	lanesFamily = "hookwheel_lanes"
+	worstFamily = "hookwheel_worst_backlog_deliveries"
+)
+
+// family begins a family; the help text is filled in by who serves the metrics.
+// Ids in labels are letters, digits, hyphens and underscores, so %q does here.
+func family(w io.Writer, name, kind string) {
+	fmt.Fprintf(w, "# HELP %s\n# TYPE %s %s\n", name, name, kind)
 }

@@ -204,6 +204,7 @@ func (l *lane) loaded(r *loadResult, now int64) {
 		}
 		l.open[a.key()] = struct{}{}
 		l.due = append(l.due, a)
+		l.shard.engine.metrics.due.Inc()
 	}
 	if fifo {
 		slices.SortFunc(l.due, func(a, b *attempt) int { return cmp.Compare(a.place, b.place) })
@@ -247,6 +248,7 @@ func (l *lane) recall() {
 func (l *lane) putBack(a *attempt) {
 	if a.retried {
 		l.due = slices.Insert(l.due, 0, a)
+		l.shard.engine.metrics.due.Inc()
 		return
 	}
 	l.land(a)

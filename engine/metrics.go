@@ -32,7 +32,7 @@ type engineMetrics struct {
 	breakerOpened, breakerClosed, disabled *metrics.Counter
 	storageErrors                          *metrics.Counter
 	expired                                *metrics.Counter
-	unwritten                              *metrics.Gauge
+	unwritten, due                         *metrics.Gauge
 }
 
 // Bounds of histograms, in seconds: of what takes microseconds on a good disk,
@@ -88,9 +88,13 @@ func newEngineMetrics() *engineMetrics {
 	m.expired = m.counter("hookwheel_retention_expired_total", "", "Deliveries still owed when retention took their events.")
 	m.unwritten = m.set.NewGauge("hookwheel_outcomes_unwritten", nil)
 	m.help["hookwheel_outcomes_unwritten"] = "Outcomes of attempts that the log has not taken yet."
+	m.due = m.set.NewGauge("hookwheel_retries_due", nil)
+	m.help["hookwheel_retries_due"] = "Deliveries whose next attempt is due and waits for its endpoint's turn; what was read ahead of many."
 	for _, f := range gauges {
 		m.help[f.name] = f.help
 	}
+	m.help[lanesFamily] = "Endpoints by what their lane does; in the order of the states, the first that is true counts."
+	m.help[worstFamily] = "Backlog of the endpoints that have the largest, ten at most."
 	return m
 }
 

@@ -96,8 +96,7 @@ func (l *lane) next(s *settings, now int64) (a *attempt, due int64) {
 	}
 	l.turn = !l.turn
 	if len(l.due) > 0 && (l.turn || len(l.queue) == 0) {
-		a, l.due = l.due[0], l.due[1:]
-		return a, 0
+		return l.popDue(), 0
 	}
 	return l.dequeue(), ledger.Forever
 }
@@ -118,8 +117,14 @@ func (l *lane) head(now int64) (a *attempt, due int64) {
 	if first.due > now {
 		return nil, first.due
 	}
+	return l.popDue(), 0
+}
+
+func (l *lane) popDue() *attempt {
+	a := l.due[0]
 	l.due = l.due[1:]
-	return first, 0
+	l.shard.engine.metrics.due.Dec()
+	return a
 }
 
 func (l *lane) dequeue() *attempt {

@@ -372,6 +372,7 @@ func (sh *shard) settings(e *endpoint.Endpoint) *settings {
 
 func (sh *shard) forget(l *lane) {
 	sh.wheel.Stop(&l.timer)
+	sh.engine.metrics.due.Add(-float64(len(l.due)))
 	delete(sh.lanes, laneID{l.p, l.key})
 }
 

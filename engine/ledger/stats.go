@@ -112,19 +112,30 @@ type Totals struct {
 }
 
 func (t *Totals) add(m *member) {
-	c := m.counts()
-	t.Counts.Pending += c.Pending
-	t.Counts.Retrying += c.Retrying
-	t.Counts.Succeeded += c.Succeeded
-	t.Counts.Failed += c.Failed
-	t.Counts.Exhausted += c.Exhausted
-	t.Counts.Canceled += c.Canceled
-	t.Counts.Expired += c.Expired
+	t.Counts.add(m.counts())
 	t.Attempts += m.Attempts
 	if m.DeletedAt == 0 {
 		t.Endpoints++
 		t.Backlog += m.Backlog()
 	}
+}
+
+func (c *Counts) add(more Counts) {
+	c.Pending += more.Pending
+	c.Retrying += more.Retrying
+	c.Succeeded += more.Succeeded
+	c.Failed += more.Failed
+	c.Exhausted += more.Exhausted
+	c.Canceled += more.Canceled
+	c.Expired += more.Expired
+}
+
+// Add adds the sums of other partitions.
+func (t *Totals) Add(more Totals) {
+	t.Endpoints += more.Endpoints
+	t.Backlog += more.Backlog
+	t.Attempts += more.Attempts
+	t.Counts.add(more.Counts)
 }
 
 // Totals sums up partition p. It asks every endpoint, some 10 ms for 100,000.
