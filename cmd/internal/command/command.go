@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -81,6 +82,7 @@ func newApp(version string) *cli.App {
 		Commands: []*cli.Command{
 			serveCommand(version),
 			demoCommand(version),
+			benchCommand(),
 			sendCommand(),
 			listenCommand(),
 			endpointCommand(),
@@ -119,11 +121,11 @@ func strict(path string, cmd *cli.Command) {
 	cmd.OnUsageError = refuseFlag
 	cmd.HideHelpCommand = true
 	cmd.CustomHelpTemplate = commandHelp(path, cmd)
-	if len(cmd.Subcommands) > 0 {
+	for _, sub := range cmd.Subcommands {
+		strict(path, sub)
+	}
+	if len(shown(cmd.Subcommands)) > 0 {
 		cmd.Action = groupAction
-		for _, sub := range cmd.Subcommands {
-			strict(path, sub)
-		}
 		return
 	}
 	run := cmd.Action
@@ -133,6 +135,11 @@ func strict(path string, cmd *cli.Command) {
 		}
 		return run(c)
 	}
+}
+
+// shown leaves out the commands that are not for people.
+func shown(commands []*cli.Command) []*cli.Command {
+	return slices.DeleteFunc(slices.Clone(commands), func(cmd *cli.Command) bool { return cmd.Hidden })
 }
 
 // usageError is a mistake in the command line itself.

@@ -20,10 +20,7 @@ func appHelp(app *cli.App) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s - %s\n\nUsage: %[1]s command [flags] [arguments]\n", app.Name, app.Usage)
 	category := ""
-	for _, cmd := range app.Commands {
-		if cmd.Hidden {
-			continue
-		}
+	for _, cmd := range shown(app.Commands) {
 		if cmd.Category != category {
 			category = cmd.Category
 			fmt.Fprintf(&b, "\n%s:\n", category)
@@ -38,17 +35,18 @@ func appHelp(app *cli.App) string {
 func commandHelp(path string, cmd *cli.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s - %s\n\nUsage: %[1]s", path, cmd.Usage)
-	if len(cmd.Subcommands) > 0 {
+	inner := shown(cmd.Subcommands)
+	if len(inner) > 0 {
 		b.WriteString(" command")
 	}
 	b.WriteString(strings.TrimRight(" [flags] "+cmd.ArgsUsage, " ") + "\n")
 	if cmd.Description != "" {
 		b.WriteString("\n" + cmd.Description + "\n")
 	}
-	if len(cmd.Subcommands) > 0 {
+	if len(inner) > 0 {
 		b.WriteString("\nCommands:\n")
 	}
-	for _, sub := range cmd.Subcommands {
+	for _, sub := range inner {
 		fmt.Fprintf(&b, "  %-14s%s\n", sub.Name, sub.Usage)
 	}
 	category := ""
