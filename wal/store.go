@@ -99,7 +99,7 @@ func (s *Store) open() error {
 		return err
 	}
 	s.queue = newQueue(s.opts, format.Partitions)
-	s.feeds = newFeeds(format.Partitions)
+	s.feeds = newFeeds(st.parts)
 	s.gone = make([]gone, format.Partitions)
 	for p, part := range st.parts {
 		s.gone[p].events.Store(uint64(max(part.trimmed, 1) - 1))

@@ -12,7 +12,7 @@ import (
 // feeds hand what the committer publishes to the tails, from memory.
 //
 // One lock covers the watermark and all feeds. So when a tail attaches, it
-// learns the watermark at which its feed begins: what is up to there it reads
+// learns the record after which its feed begins: what is up to there it reads
 // from disk, what comes after is in the feed, with no gap and no repeat. The
 // lock is taken once for a group, and by each tail once for all that has
 // gathered since it looked last.
@@ -25,13 +25,15 @@ type feeds struct {
 type feed struct {
 	running  bool          // a Tail runs
 	attached bool          // and follows from memory
+	last     Pos           // the partition's last published record
 	recs     []Rec         // published, not yet taken
 	signal   chan struct{} // there are some; room for one
 }
 
-func newFeeds(partitions int) *feeds {
-	f := &feeds{parts: make([]feed, partitions)}
+func newFeeds(parts []partState) *feeds {
+	f := &feeds{parts: make([]feed, len(parts))}
 	for p := range f.parts {
+		f.parts[p].last = parts[p].last
 		f.parts[p].signal = make(chan struct{}, 1)
 	}
 	return f
@@ -45,6 +47,7 @@ func (f *feeds) publish(watermark *atomic.Uint64, end Pos, runs []run) (idle int
 	watermark.Store(uint64(end))
 	for _, r := range runs {
 		part := &f.parts[r.p]
+		part.last = r.recs[len(r.recs)-1].Pos
 		if !part.attached {
 			idle += sizeOf(r.recs)
 			continue
@@ -77,12 +80,20 @@ func (f *feeds) start(p int) error {
 	return nil
 }
 
+// last is the partition's last published record. Behind it a tail need not look
+// through what other partitions have written since.
+func (f *feeds) last(p int) Pos {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.parts[p].last
+}
+
 // attach makes the feed begin, after the position it returns.
-func (f *feeds) attach(p int, watermark *atomic.Uint64) Pos {
+func (f *feeds) attach(p int) Pos {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.parts[p].attached = true
-	return Pos(watermark.Load())
+	return f.parts[p].last
 }
 
 // stop ends the feed and returns the size of what was left in it.
@@ -128,7 +139,7 @@ func (s *Store) Tail(ctx context.Context, p int, after Pos, apply func([]Rec) er
 	defer func() { s.queue.release(s.feeds.stop(p)) }()
 
 	for {
-		end := Pos(s.published.Load())
+		end := s.feeds.last(p)
 		n, err := s.tailDisk(ctx, p, after, end, apply)
 		if err != nil {
 			return err
@@ -138,7 +149,7 @@ func (s *Store) Tail(ctx context.Context, p int, after Pos, apply func([]Rec) er
 			break
 		}
 	}
-	end := s.feeds.attach(p, &s.published)
+	end := s.feeds.attach(p)
 	if _, err := s.tailDisk(ctx, p, after, end, apply); err != nil {
 		return err
 	}

@@ -12,9 +12,14 @@ import (
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
 
-// Every this many records the lanes that counted events since their row was
-// written are written, so that a start has at most this many to count again.
-const flushEvery = 1 << 14
+// The lanes that counted events since their row was written are written every
+// so many records, or when so much time has passed from record to record: this
+// bounds what a start has to count again, and how far back in a log that others
+// have been writing to.
+const (
+	flushRecords = 1 << 14
+	flushTime    = 10_000 // ms
+)
 
 // apply takes one group of records. Rows go into one batch; memory changes
 // under the lock, which is held until the batch is committed, so that whoever
@@ -65,7 +70,7 @@ func (pt *partition) applyGroup(b *kv.Batch, recs []wal.Rec) error {
 		if i+1 < len(recs) && !alone {
 			continue
 		}
-		if err := pt.commit(b, r.Pos); err != nil {
+		if err := pt.commit(b, r); err != nil {
 			return err
 		}
 	}
@@ -73,10 +78,10 @@ func (pt *partition) applyGroup(b *kv.Batch, recs []wal.Rec) error {
 	return nil
 }
 
-// commit makes what was applied up to a position readable.
-func (pt *partition) commit(b *kv.Batch, upTo wal.Pos) error {
-	pt.writeLanes(b, upTo)
-	pt.scratch.value = pt.appendMeta(pt.scratch.value[:0], upTo)
+// commit makes what was applied up to a record readable.
+func (pt *partition) commit(b *kv.Batch, last *wal.Rec) error {
+	pt.writeLanes(b, last)
+	pt.scratch.value = pt.appendMeta(pt.scratch.value[:0], last.Pos)
 	b.Set(pt.metaKey(), pt.scratch.value)
 	err := b.Commit(false)
 	b.Reset()
@@ -127,9 +132,9 @@ func (pt *partition) flag(m *member) {
 	}
 }
 
-func (pt *partition) writeLanes(b *kv.Batch, upTo wal.Pos) {
+func (pt *partition) writeLanes(b *kv.Batch, last *wal.Rec) {
 	write := func(m *member) {
-		m.Counted, m.dirty = upTo, false
+		m.Counted, m.dirty = last.Pos, false
 		if m.gone {
 			return
 		}
@@ -140,7 +145,7 @@ func (pt *partition) writeLanes(b *kv.Batch, upTo wal.Pos) {
 		write(m)
 	}
 	pt.dirty = pt.dirty[:0]
-	if pt.sinceFlush < flushEvery {
+	if pt.sinceFlush < flushRecords && last.At-pt.flushedAt < flushTime {
 		return
 	}
 	for _, m := range pt.matched {
@@ -148,7 +153,7 @@ func (pt *partition) writeLanes(b *kv.Batch, upTo wal.Pos) {
 		write(m)
 	}
 	clear(pt.matched)
-	pt.matched, pt.sinceFlush, pt.counted = pt.matched[:0], 0, upTo
+	pt.matched, pt.sinceFlush, pt.flushedAt, pt.counted = pt.matched[:0], 0, last.At, last.Pos
 }
 
 func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {

@@ -43,6 +43,9 @@ func TestDelivery(t *testing.T) {
 	check(t, "error", d.Last.Snippet, "failure 1")
 	check(t, "delivered at", d.DeliveredAt(), int64(0))
 	check(t, "attempts by default", d.MaxAttempts(8), 8)
+	rows, err := f.Deliveries("org_a", DeliveryFilter{Endpoint: e.Key, State: delivery.Retrying}, Page{Limit: 10})
+	f.mustDo(err)
+	check(t, "listed by state", len(rows.Items), 1)
 	f.mustDo(f.onDelivery(e, at, Retry))
 	check(t, "state", f.delivery("org_a", id).State, delivery.Pending)
 	check(t, "attempts after a retry by hand", f.delivery("org_a", id).MaxAttempts(1), 2)
@@ -62,10 +65,17 @@ func TestDelivery(t *testing.T) {
 
 	_, isReplay := d.ReplayOf()
 	check(t, "is a replay", isReplay, false)
-	d.ID.Replay = 2
-	original, isReplay := d.ReplayOf()
-	check(t, "original", original, id)
+
+	// A replay begins with a row, also of an event that was not owed.
+	other := f.newEvent("org_a", "b")
+	o := f.outcome(e, f.post(other).Pos, 1, delivery.Succeeded)
+	o.Replay = 2
+	f.write(0, wal.Outcome, o.Append(nil))
+	replay := delivery.ID{Event: other.ID, Endpoint: uint64(e.Key), Replay: 2}
+	original, isReplay := f.delivery("org_a", replay).ReplayOf()
+	check(t, "original", original, delivery.ID{Event: other.ID, Endpoint: uint64(e.Key)})
 	check(t, "is a replay", isReplay, true)
+	check(t, "started, without the replay", f.lane(e).Started, uint64(1))
 
 	d.Endpoint = &endpoint.Endpoint{RetrySchedule: []endpoint.Millis{1, 2}}
 	d.Raised = 0

@@ -270,10 +270,7 @@ func (m *model) erase(t *rapid.T) {
 func (m *model) interrupt(t *rapid.T) {
 	switch rapid.SampledFrom([]string{"restart", "crash", "flush", "time"}).Draw(t, "what") {
 	case "flush":
-		pt := m.f.parts[0]
-		pt.mu.Lock()
-		pt.sinceFlush = flushEvery
-		pt.mu.Unlock()
+		m.f.flushSoon()
 	case "restart":
 		m.restart(t, false)
 	case "crash":

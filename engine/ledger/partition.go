@@ -36,9 +36,10 @@ type partition struct {
 	// Only apply touches what follows.
 	matcher    endpoint.Matcher
 	lastMinute uint32
-	expired    wal.Pos // retention has taken everything before
-	counted    wal.Pos // every lane row counts at least up to here
-	sinceFlush int
+	expired    wal.Pos   // retention has taken everything before
+	counted    wal.Pos   // every lane row counts at least up to here
+	sinceFlush int       // records
+	flushedAt  int64     // time of the record at which counted was moved
 	dirty      []*member // lanes that an outcome or a command changed in this group
 	matched    []*member // lanes that counted events since their row was written
 	scratch    scratch

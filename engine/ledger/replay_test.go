@@ -132,3 +132,29 @@ func TestStateHashSeesEverything(t *testing.T) {
 	}
 	note("expire")
 }
+
+// Counts survive a start wherever it falls between two writes of lane rows.
+func TestLanesAreWrittenNowAndThen(t *testing.T) {
+	f := newLedger(t, 1)
+	e := f.create("org_a", "ed_1")
+	want := uint64(0)
+	for round := range 4 {
+		for range round + 2 {
+			f.flushSoon()
+			f.postType("org_a", "a")
+			f.postType("org_a", "a")
+			want += 2
+		}
+		f.restart(round%2 == 1)
+		check(t, "backlog", f.lane(e).Backlog(), want)
+	}
+}
+
+// flushSoon makes the next group write the lanes, as one of every flushRecords
+// records does.
+func (f *fixture) flushSoon() {
+	pt := f.parts[0]
+	pt.mu.Lock()
+	defer pt.mu.Unlock()
+	pt.sinceFlush = flushRecords
+}
