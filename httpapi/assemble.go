@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"time"
 
 	"github.com/hookwheel/hookwheel/engine"
 	"github.com/hookwheel/hookwheel/httpapi/native"
@@ -46,7 +47,7 @@ func explain(err error) *wire.Error {
 		return wire.Invalid(fields...)
 	}
 	if errors.Is(err, engine.ErrClosed) {
-		return wire.Unavailable(wire.CodeUnavailable, "the server is shutting down", 0).Because(err)
+		return wire.Unavailable(wire.CodeUnavailable, "the server is shutting down", time.Second).Because(err)
 	}
 	return wire.From(err)
 }

@@ -130,7 +130,7 @@ var Keys = map[string]ledger.Key{
 func addKeys(t testing.TB, l *ledger.Ledger) {
 	t.Helper()
 	for name, k := range Keys {
-		k.ID, k.Name, k.Prefix, k.Hash = "key_"+name, name, name, auth.Hash(name)
+		k.ID, k.Name, k.Prefix, k.Hash = "key_"+name, name, name, secret.Hash(name)
 		if _, err := l.Change(context.Background(), &ledger.Change{Key: &k}); err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/hookwheel/hookwheel/engine/secret"
 )
 
 // Key is an API key as the store knows it.
@@ -83,7 +85,7 @@ func Authenticate(tenants Tenants, credential, want string, now time.Time) (Prin
 	if credential == "" {
 		return Principal{}, ErrMissing
 	}
-	hash := Hash(credential)
+	hash := secret.Hash(credential)
 	key, ok := tenants.KeyByHash(hash)
 	// The index may look at part of the hash only; the whole of it is compared
 	// here, and takes the same time whichever byte differs.

@@ -24,7 +24,7 @@ func (m tenants) Livemode(organization string) (livemode, exists bool) {
 }
 
 func (m tenants) add(text string, k Key) {
-	k.Hash = Hash(text)
+	k.Hash = secret.Hash(text)
 	m[k.Hash] = k
 }
 
@@ -41,7 +41,7 @@ func TestAuthenticate(t *testing.T) {
 	keys.add("orphan", Key{ID: "key_7", Organization: "org_gone"})
 	keys.add("revoked", Key{ID: "key_5", Organization: "org_acme", RevokedAt: 1})
 	// An index that finds by part of the hash finds the wrong key now and then.
-	keys[Hash("collides")] = Key{ID: "key_6", Organization: "org_acme", Hash: Hash("another")}
+	keys[secret.Hash("collides")] = Key{ID: "key_6", Organization: "org_acme", Hash: secret.Hash("another")}
 
 	acme := Principal{KeyID: "key_1", Organization: "org_acme", Scopes: EventsWrite, Livemode: true}
 	for _, test := range []struct {

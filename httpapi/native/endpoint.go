@@ -34,21 +34,45 @@ func (a *api) listEndpoints(c *wire.Ctx) error {
 	if err != nil {
 		return err
 	}
-	keys := a.ledger.EndpointKeys(c.Organization)
-	slices.Reverse(keys)
-	shown, around := wire.Cut(page, keys, appendKey)
+	shown, around := a.endpoints(c.Organization, page)
 	answer := list[*endpointView]{Data: []*endpointView{}}
-	for _, key := range shown {
-		if e, found := a.ledger.EndpointByKey(c.Organization, key); found && e.DeletedAt == 0 {
-			answer.Data = append(answer.Data, view(&e))
-		}
+	for i := range shown {
+		answer.Data = append(answer.Data, view(&shown[i]))
 	}
 	answer.Next, answer.Prev = around.Cursors(c, endpointList)
 	return c.JSON(fasthttp.StatusOK, answer)
 }
 
-func appendKey(dst []byte, key endpoint.Key) []byte {
-	return binary.BigEndian.AppendUint64(dst, ^uint64(key)) // newest first
+// endpoints reads one more than the page has, to know whether it is the last.
+func (a *api) endpoints(org string, page wire.Page) (shown []ledger.Overview, around wire.Around) {
+	backward := page.Before != nil
+	shown = a.ledger.Endpoints(org, keyAt(page.After)+keyAt(page.Before), page.Limit+1, !backward)
+	more := len(shown) > page.Limit
+	shown = shown[:min(len(shown), page.Limit)]
+	if backward {
+		slices.Reverse(shown)
+	}
+	if len(shown) == 0 {
+		return shown, around
+	}
+	if backward || more {
+		around.Next = position(shown[len(shown)-1].Key)
+	}
+	if page.After != nil || backward && more {
+		around.Prev = position(shown[0].Key)
+	}
+	return shown, around
+}
+
+// position is an endpoint's key in a cursor.
+func position(key endpoint.Key) []byte { return binary.BigEndian.AppendUint64(nil, uint64(key)) }
+
+// keyAt is the inverse of position, and 0 for none.
+func keyAt(position []byte) endpoint.Key {
+	if len(position) != 8 {
+		return 0
+	}
+	return endpoint.Key(binary.BigEndian.Uint64(position))
 }
 
 func (a *api) createEndpoint(c *wire.Ctx) error {

@@ -1,7 +1,6 @@
 package native
 
 import (
-	"encoding/binary"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -207,10 +206,7 @@ func (a *api) explainEvent(c *wire.Ctx) error {
 		}
 		return c.JSON(fasthttp.StatusOK, answer)
 	}
-	if len(page.After) == 8 {
-		key = endpoint.Key(binary.BigEndian.Uint64(page.After))
-	}
-	all, _, err := a.ledger.Explain(c.Organization, ev.ID, key, page.Limit+1)
+	all, _, err := a.ledger.Explain(c.Organization, ev.ID, keyAt(page.After), page.Limit+1)
 	if err != nil {
 		return err
 	}
@@ -218,8 +214,8 @@ func (a *api) explainEvent(c *wire.Ctx) error {
 		answer.Data = append(answer.Data, a.explain(&all[i]))
 	}
 	if len(all) > page.Limit {
-		last := binary.BigEndian.AppendUint64(nil, uint64(all[page.Limit-1].Endpoint.Key))
-		answer.Next, _ = wire.Around{Next: last}.Cursors(c, name)
+		last := all[page.Limit-1].Endpoint.Key
+		answer.Next, _ = wire.Around{Next: position(last)}.Cursors(c, name)
 	}
 	return c.JSON(fasthttp.StatusOK, answer)
 }
