@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/wal"
 )
@@ -139,19 +140,14 @@ func TestListsWhileWritesGoOn(t *testing.T) {
 		f.clock.Add(1)
 		want = append([]wal.Pos{f.postType("org_a", "a")}, want...)
 	}
-	stop := make(chan struct{})
+	// A bounded number, else a list could grow faster than it is read.
 	var writer sync.WaitGroup
 	writer.Go(func() {
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
+		for i := range 300 {
 			f.clock.Add(1)
 			f.postType("org_a", "a")
 			if i < len(want) {
-				f.settle(e, want[i], 1, 3)
+				f.settle(e, want[i], 1, delivery.Succeeded)
 			}
 		}
 	})
@@ -171,7 +167,6 @@ func TestListsWhileWritesGoOn(t *testing.T) {
 			t.Errorf("deliveries of type %q: got %v, want %v", eventType, got, want)
 		}
 	}
-	close(stop)
 	writer.Wait()
 }
 

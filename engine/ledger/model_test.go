@@ -266,7 +266,7 @@ func (m *model) erase(t *rapid.T) {
 }
 
 // interrupt stops the ledger, or lets it write out its lanes as it does every
-// flushEvery records.
+// so many records.
 func (m *model) interrupt(t *rapid.T) {
 	switch rapid.SampledFrom([]string{"restart", "crash", "flush", "time"}).Draw(t, "what") {
 	case "flush":
