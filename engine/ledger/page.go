@@ -37,13 +37,13 @@ const maxExamined = 10_000
 // cursor, and the list is in falling order of those.
 type reader[T any] struct {
 	Page
-	list        List[T]
-	backwards   bool   // towards the newer
-	from        []byte // what has been read already: begin behind it
-	first, last []byte // cursors of the first and the last item, in the order of reading
-	done        []byte // cursor of what was examined last
-	examined    int
-	more        bool // it ended before the list did
+	list      List[T]
+	backwards bool   // towards the newer
+	from      []byte // what has been read already: begin behind it
+	first     []byte // cursor of the item that was read first
+	done      []byte // cursor of what was examined last
+	examined  int
+	more      bool // it ended before the list did
 }
 
 func newReader[T any](page Page) *reader[T] {
@@ -87,9 +87,8 @@ func (r *reader[T]) offer(cursor []byte, get func() (*T, error)) (more bool, err
 			return false, nil
 		}
 		r.list.Items = append(r.list.Items, *item)
-		r.last = slices.Clone(cursor)
 		if r.first == nil {
-			r.first = r.last
+			r.first = slices.Clone(cursor)
 		}
 	}
 	r.done = append(r.done[:0], cursor...)
