@@ -2,11 +2,10 @@ package ledger
 
 import (
 	"context"
-	"encoding/binary"
-	"math/rand/v2"
 	"slices"
 	"sync/atomic"
-	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
@@ -124,14 +123,9 @@ func (l *Ledger) submit(ctx context.Context, p int, s *submission, wantsEndpoint
 	return dst, nil
 }
 
-// NewID makes the id of a new event or other record: a ULID of the time now.
-func NewID() (id event.ID) {
-	// SetTime fails in the year 10889.
-	_ = id.SetTime(uint64(time.Now().UnixMilli()))
-	binary.BigEndian.PutUint64(id[6:], rand.Uint64())
-	binary.BigEndian.PutUint16(id[14:], uint16(rand.Uint32()))
-	return id
-}
+// NewID makes the id of a new event or other record: a ULID of the time now,
+// greater than all that this process made before within the same millisecond.
+func NewID() event.ID { return ulid.Make() }
 
 // Post makes events of one organization durable, all or none, and appends to
 // dst what apply decided about each, in their order. Every event needs its ID
