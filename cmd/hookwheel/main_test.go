@@ -48,7 +48,7 @@ type serve struct {
 	cmd     *exec.Cmd
 	dir     string
 	address string
-	out     bytes.Buffer
+	out     bytes.Buffer // to be read once it has ended
 	log     *logWatch
 	ended   chan error
 }

@@ -21,9 +21,6 @@ func createEndpoint(s *serve, to *sink) {
 
 func TestFirstSteps(t *testing.T) {
 	s := startServe(t, filepath.Join(t.TempDir(), "data"), freeAddress(t))
-	if !strings.Contains(s.out.String(), "admin key: "+s.key()+"\n") {
-		t.Errorf("output: got %q, want it to show the admin key", s.out.String())
-	}
 	for _, name := range []string{"admin.key", "master.key"} {
 		info, err := os.Stat(filepath.Join(s.dir, name))
 		if err != nil || info.Mode().Perm() != 0o600 {
@@ -54,11 +51,14 @@ func TestFirstSteps(t *testing.T) {
 	if code := s.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("SIGTERM: got exit code %d, want 0\n%s", code, s.log)
 	}
-	again := startServe(t, s.dir, s.address)
-	if strings.Contains(again.out.String(), "admin key") {
-		t.Errorf("second start: got %q, want no admin key", again.out.String())
+	if !strings.Contains(s.out.String(), "admin key: "+s.key()+"\n") {
+		t.Errorf("output: got %q, want it to show the admin key", s.out.String())
 	}
+	again := startServe(t, s.dir, s.address)
 	again.want(http.StatusOK, "GET", "/v1/events/"+id, "")
+	if again.end(syscall.SIGTERM); again.out.Len() > 0 {
+		t.Errorf("output of the second start: got %q, want none", again.out.String())
+	}
 }
 
 func TestMetricsAreClean(t *testing.T) {
@@ -192,11 +192,10 @@ func TestStartIsRefused(t *testing.T) {
 // Settings reach what they are for: one of each kind, seen from outside.
 func TestSettings(t *testing.T) {
 	const key = "a-key-that-the-operator-has-chosen"
-	address, pprof, dir := freeAddress(t), "127.0.0.1:0", t.TempDir()
-	s := startServe(t, dir, address, "--admin-key", key, "--max-event-size", "1KiB", "--log-format", "json", "--log-level", "debug",
-		"--max-connections", "7", "--partitions", "2", "--pprof", pprof, "--log-format", "logfmt")
-	if s.key() != key || s.out.Len() != 0 {
-		t.Errorf("--admin-key: got %q in the file and output %q, want the given key and no output", s.key(), s.out.String())
+	address, dir := freeAddress(t), t.TempDir()
+	s := startServe(t, dir, address, "--admin-key", key, "--max-event-size", "1KiB", "--log-level", "debug", "--partitions", "2", "--pprof", "127.0.0.1:0")
+	if s.key() != key {
+		t.Errorf("--admin-key: got %q in the file, want the given key", s.key())
 	}
 	s.want(http.StatusRequestEntityTooLarge, "POST", "/v1/events", fmt.Sprintf(`{"type":"e2e.big","data":%q}`, strings.Repeat("x", 1024)))
 	s.want(http.StatusConflict, "POST", "/v1/backups", `{"path":"x"}`)
@@ -207,13 +206,9 @@ func TestSettings(t *testing.T) {
 	if !strings.Contains(s.log.String(), "level=DEBUG") {
 		t.Errorf("--log-level debug: got %s, want a debug line", s.log)
 	}
-	s.end(syscall.SIGTERM)
-	strict := startServeStrict(t, dir, address)
+	if s.end(syscall.SIGTERM); s.out.Len() > 0 {
+		t.Errorf("output with --admin-key: got %q, want none", s.out.String())
+	}
+	strict := startServe(t, dir, address, "--dev=false")
 	strict.want(http.StatusBadRequest, "POST", "/v1/endpoints", `{"url":"http://127.0.0.1:9/"}`)
-}
-
-// startServeStrict is startServe without --dev, whose policy is closed.
-func startServeStrict(t *testing.T, dir, address string) *serve {
-	t.Helper()
-	return startServe(t, dir, address, "--dev=false")
 }

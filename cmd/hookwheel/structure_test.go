@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"engine/ledger"},
 	{"engine", "httpapi/auth", "httpapi/wire", "httpapi/ops", "httpapi/native"},
 	{"httpapi", "httpapi/apitest"},
-	{"cmd/internal/server", "cmd/internal/demo", "cmd/internal/command", "cmd/hookwheel", "bench"},
+	{"cmd/internal/archive", "cmd/internal/server", "cmd/internal/demo", "cmd/internal/command", "cmd/hookwheel", "bench"},
 }
 
 // Edges within a layer.
@@ -37,7 +37,7 @@ var allowed = []string{
 	"httpapi/native → httpapi/auth", "httpapi/native → httpapi/wire",
 	"httpapi/apitest → httpapi",
 	"cmd/internal/demo → cmd/internal/server",
-	"cmd/internal/command → cmd/internal/server", "cmd/internal/command → cmd/internal/demo",
+	"cmd/internal/command → cmd/internal/archive", "cmd/internal/command → cmd/internal/server", "cmd/internal/command → cmd/internal/demo",
 	"cmd/hookwheel → cmd/internal/command",
 }
 

@@ -81,6 +81,9 @@ func newApp(version string) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			serveCommand(version),
+			checkCommand(),
+			backupCommand(),
+			restoreCommand(),
 			demoCommand(version),
 			benchCommand(),
 			sendCommand(),
