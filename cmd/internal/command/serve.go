@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -13,12 +15,7 @@ import (
 func serveCommand(version string) *cli.Command {
 	o := serving{version: version}
 	f := flagsOf("")
-	o.generalFlags(f)
-	o.acceptFlags(f)
-	o.deliveryFlags(f)
-	o.targetFlags(f)
-	o.storeFlags(f)
-	o.operationFlags(f)
+	o.allFlags(f)
 	return &cli.Command{
 		Name: "serve", Category: groupServer,
 		Usage: "run the server",
@@ -29,11 +26,22 @@ backups do not contain it, and without it the secrets are lost.
 
 SIGTERM or SIGINT ends it in good order: requests are answered, attempts under
 way are finished, nothing is sent twice. A second one ends it at once, which
-loses nothing, but what was under way is sent again at the next start. It ends
-with exit code 1 when it cannot start or the storage fails, 2 when a setting is
-wrong.`,
+loses nothing, but what was under way is sent again at the next start. Exit code
+1 when it cannot start, the storage fails, or attempts had to be broken off at
+the end; 2 when a setting is wrong.`,
 		Flags:  f.flags,
 		Action: o.run,
+	}
+}
+
+// collectEarly makes the garbage collector start when the heap has grown by
+// half, not by all of what is in use. Most of that is the store's memory, which
+// holds no pointers and costs nothing to scan. Taking in a million events in
+// large batches then peaks at 354 MB instead of 527. GOGC in the environment
+// overrides it.
+func collectEarly() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
 	}
 }
 
@@ -43,6 +51,7 @@ func (o *serving) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	collectEarly()
 	s, err := server.Open(c.Context, options)
 	if err != nil {
 		return err
