@@ -58,6 +58,15 @@ type serving struct {
 
 const anyPort = 0
 
+func (o *serving) allFlags(f *flagSet) {
+	o.generalFlags(f)
+	o.acceptFlags(f)
+	o.deliveryFlags(f)
+	o.targetFlags(f)
+	o.storeFlags(f)
+	o.operationFlags(f)
+}
+
 func (o *serving) generalFlags(f *flagSet) {
 	f.in("General")
 	f.text(&o.listen, "listen", "`ADDRESS` of the API; port 0 takes any that is free", "127.0.0.1:8420", checkAddress)

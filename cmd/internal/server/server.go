@@ -176,9 +176,7 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	// The server counts its own routes, /metrics among them: it exists only after
 	// the route that shows what it counts.
 	own := ops.Source{Write: func(w io.Writer) { s.http.Metrics().Write(w) }, Help: map[string]string{}}
-	o.Dialects = append(httpapi.Dialects(s.engine, httpapi.Settings{
-		MaxEventSize: s.options.MaxEventSize, MaxAttempts: s.options.Engine.Defaults.Retry.Attempts(),
-	}), s.backups(), ops.Dialect(ops.Options{
+	o.Dialects = append(httpapi.Dialects(s.engine, s.settings()), s.backups(), ops.Dialect(ops.Options{
 		Build:   s.options.Build,
 		Checks:  s.checks(),
 		Metrics: []ops.Source{{Write: s.engine.WriteMetrics, Help: s.engine.MetricsHelp()}, own},
@@ -195,6 +193,7 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	return nil
 }
 
+// settings are what the API must know of the engine's, defaults filled in.
 func (s *Server) settings() httpapi.Settings {
 	policy := s.options.Engine.Defaults.Retry
 	if len(policy.Delays) == 0 {
