@@ -70,7 +70,7 @@ func TestPowerCut(t *testing.T) {
 		stop()
 		fs = cut
 
-		store, l, stop = onStore(t, fs)
+		_, l, stop = onStore(t, fs)
 		f = &fixture{t: t, Ledger: l}
 		for _, id := range answered {
 			if _, found, err := l.Event("org_a", id); err != nil || !found {
