@@ -112,6 +112,8 @@ var gauges = []gauge{
 		(*measured).oldestOwed},
 	{"hookwheel_retries_waiting", isGauge, "Deliveries that wait for another attempt.",
 		func(m *measured) float64 { return float64(m.totals.Counts.Retrying) }},
+	{"hookwheel_retention_expired_total", isCounter, "Deliveries that were still owed when retention took their events.",
+		func(m *measured) float64 { return float64(m.totals.Counts.Expired) }},
 	{"hookwheel_attempts_in_flight", isGauge, "Delivery attempts under way.",
 		func(m *measured) float64 { return float64(m.engine.slots.used.Load()) }},
 	{"hookwheel_attempts_in_flight_limit", isGauge, "Bound of the attempts under way.",

@@ -88,6 +88,7 @@ func (e *Engine) expire(ctx context.Context) error {
 	if cut == 0 {
 		return nil
 	}
+	owed := e.expiredSoFar()
 	for p, owner := range e.owners {
 		order := &ledger.Command{Audit: engineAudit, Verb: ledger.Expire, Before: cut, BeforeTime: before}
 		if _, err := e.ledger.CommandAt(ctx, p, order); err != nil {
@@ -97,7 +98,18 @@ func (e *Engine) expire(ctx context.Context) error {
 			return fmt.Errorf("trim partition %d: %w", p, err)
 		}
 	}
+	if more := e.expiredSoFar() - owed; more > 0 {
+		e.logger.Warn("retention took events that were still owed", "deliveries", more, "before", time.UnixMilli(before).UTC())
+	}
 	return nil
+}
+
+// expiredSoFar is how many deliveries retention has taken while they were owed.
+func (e *Engine) expiredSoFar() (n int64) {
+	for p := range e.owners {
+		n += int64(e.ledger.Totals(p).Counts.Expired)
+	}
+	return n
 }
 
 // forget drops expired idempotency keys.

@@ -98,6 +98,13 @@ func newLane(sh *shard, p int, s *settings, known *ledger.Lane) *lane {
 	}
 	l.timer.Value = l
 	l.use(s)
+	now := sh.engine.now()
+	if !l.waits(l.hold, now) {
+		l.hold = 0
+	}
+	if l.breaker.Open && !l.waits(l.breaker.NextProbe, now) {
+		l.breaker.NextProbe = now
+	}
 	if known.Waiting() > 0 {
 		l.nextDue = 0
 	}
@@ -198,7 +205,7 @@ func (l *lane) loaded(r *loadResult, now int64) {
 		if _, open := l.open[a.key()]; open {
 			continue
 		}
-		if w.At > now && !fifo {
+		if l.waits(w.At, now) && !fifo {
 			l.nextDue = min(l.nextDue, w.At)
 			continue
 		}
@@ -206,9 +213,23 @@ func (l *lane) loaded(r *loadResult, now int64) {
 		l.due = append(l.due, a)
 		l.shard.engine.metrics.due.Inc()
 	}
+	if l.nextDue != ledger.Forever {
+		l.nextDue = min(l.nextDue, now+l.longest())
+	}
 	if fifo {
 		slices.SortFunc(l.due, func(a, b *attempt) int { return cmp.Compare(a.place, b.place) })
 	}
+}
+
+// waits says whether something due at a time is not due yet. What is due later
+// than the schedule ever puts it was scheduled under a clock that has been set
+// back since, and would wait for ages: it is due.
+func (l *lane) waits(due, now int64) bool { return due > now && due <= now+l.longest() }
+
+// longest is how far ahead the lane schedules at most, ms.
+func (l *lane) longest() int64 {
+	s := l.settings.Load()
+	return max(s.policy.Longest(), l.shard.engine.options.Breaker.Longest()).Milliseconds()
 }
 
 // settle takes apply's word on an outcome, or on a delivery that a person put

@@ -31,7 +31,6 @@ type engineMetrics struct {
 	ended                                  [delivery.States]*metrics.Counter
 	breakerOpened, breakerClosed, disabled *metrics.Counter
 	storageErrors                          *metrics.Counter
-	expired                                *metrics.Counter
 	unwritten, due                         *metrics.Gauge
 }
 
@@ -85,7 +84,6 @@ func newEngineMetrics() *engineMetrics {
 	m.breakerClosed = m.counter(breaker, `{to="closed"}`, breakerHelp)
 	m.disabled = m.counter("hookwheel_endpoints_auto_disabled_total", "", "Endpoints disabled by the engine: gone, or failing for too long.")
 	m.storageErrors = m.counter("hookwheel_storage_read_errors_total", "", "Reads of the store that failed, damaged data included.")
-	m.expired = m.counter("hookwheel_retention_expired_total", "", "Deliveries still owed when retention took their events.")
 	m.unwritten = m.set.NewGauge("hookwheel_outcomes_unwritten", nil)
 	m.help["hookwheel_outcomes_unwritten"] = "Outcomes of attempts that the log has not taken yet."
 	m.due = m.set.NewGauge("hookwheel_retries_due", nil)

@@ -114,7 +114,7 @@ func (l *lane) head(now int64) (a *attempt, due int64) {
 	if len(l.queue) > 0 && l.queue[0].Pos < first.place || len(l.queue) == 0 && l.behind && l.scan < first.place {
 		return l.dequeue(), ledger.Forever
 	}
-	if first.due > now {
+	if l.waits(first.due, now) {
 		return nil, first.due
 	}
 	return l.popDue(), 0

@@ -313,3 +313,26 @@ func TestHangingEndpointsDoNotSlowAHealthyOne(t *testing.T) {
 		r.want("arrivals at the healthy one within 4 s", got, 500)
 	})
 }
+
+// A clock that was a year ahead when retries were scheduled does not make them
+// wait for a year once it is right again.
+func TestClockSetBack(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = status(500, 200)
+		e := r.endpoint("one", nil)
+		r.post(1)
+		after(time.Second)
+		p := r.ledger.PartitionOf(org)
+		waiting, err := r.ledger.WaitingFrom(p, e.Key, 0, 10, nil)
+		if err != nil || len(waiting) != 1 {
+			r.Fatalf("waiting: got %v, %v, want one delivery", waiting, err)
+		}
+		l := &lane{shard: r.shards[0]}
+		l.settings.Store(&settings{Endpoint: e, policy: r.options.withDefaults().Defaults.Retry})
+		now := r.now()
+		r.want("due in eleven hours waits", l.waits(now+11*3600_000, now), true)
+		r.want("due in a year waits", l.waits(now+365*24*3600_000, now), false)
+		after(time.Minute)
+		r.want("arrivals", r.receiver.count(), 2)
+	})
+}
