@@ -15,8 +15,19 @@ import (
 var version = "dev"
 
 func main() {
-	// The first signal asks to end in good order, a second one ends at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go obey(signals, cancel)
 	os.Exit(command.Main(ctx, version, os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// obey asks to end in good order at the first signal, and ends at once at the
+// second, with the exit code that shells give a process that a signal ended.
+func obey(signals <-chan os.Signal, end func()) {
+	<-signals
+	end()
+	if second, ok := (<-signals).(syscall.Signal); ok {
+		os.Exit(128 + int(second))
+	}
 }

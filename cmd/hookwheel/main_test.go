@@ -53,21 +53,19 @@ type serve struct {
 	ended   chan error
 }
 
-// logWatch keeps a log and finds the line that says "ready".
+// logWatch keeps a log, in which lines can be waited for.
 type logWatch struct {
 	mu    sync.Mutex
 	text  strings.Builder
-	ready chan struct{}
-	once  sync.Once
+	grown chan struct{} // closed at the next write
 }
 
 func (w *logWatch) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.text.Write(b)
-	if strings.Contains(w.text.String(), "msg=ready") {
-		w.once.Do(func() { close(w.ready) })
-	}
+	close(w.grown)
+	w.grown = make(chan struct{})
 	return len(b), nil
 }
 
@@ -75,6 +73,33 @@ func (w *logWatch) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.text.String()
+}
+
+// has says whether a text is in the log, and if not, when to look again.
+func (w *logWatch) has(text string) (bool, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Contains(w.text.String(), text), w.grown
+}
+
+// await returns once a text is in the log.
+func (s *serve) await(text string) {
+	s.t.Helper()
+	deadline := time.After(30 * time.Second)
+	for {
+		found, grown := s.log.has(text)
+		if found {
+			return
+		}
+		select {
+		case <-grown:
+		case err := <-s.ended:
+			s.ended <- err
+			s.t.Fatalf("server ended before it said %q: %v\n%s", text, err, s.log)
+		case <-deadline:
+			s.t.Fatalf("server has not said %q within 30 s\n%s", text, s.log)
+		}
+	}
 }
 
 // freeAddress finds a port below those of outgoing connections, so that it is
@@ -107,7 +132,7 @@ func binaryCommand(ctx context.Context, args ...string) *exec.Cmd {
 // startServe starts a server on dir and waits until it is ready.
 func startServe(t *testing.T, dir, address string, flags ...string) *serve {
 	t.Helper()
-	s := &serve{t: t, dir: dir, address: address, log: &logWatch{ready: make(chan struct{})}, ended: make(chan error, 1)}
+	s := &serve{t: t, dir: dir, address: address, log: &logWatch{grown: make(chan struct{})}, ended: make(chan error, 1)}
 	args := append([]string{"serve", "--dev", "--log-format", "logfmt", "--listen", address, "--data-dir", dir}, flags...)
 	s.cmd = binaryCommand(context.Background(), args...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, s.log
@@ -116,14 +141,7 @@ func startServe(t *testing.T, dir, address string, flags ...string) *serve {
 	}
 	go func() { s.ended <- s.cmd.Wait() }()
 	t.Cleanup(func() { s.end(syscall.SIGKILL) })
-	select {
-	case <-s.log.ready:
-	case err := <-s.ended:
-		s.ended <- err
-		t.Fatalf("server ended instead of getting ready: %v\n%s", err, s.log)
-	case <-time.After(30 * time.Second):
-		t.Fatalf("server is not ready after 30 s\n%s", s.log)
-	}
+	s.await("msg=ready")
 	return s
 }
 

@@ -16,6 +16,7 @@ import (
 type sink struct {
 	*httptest.Server
 	delay time.Duration // before the answer
+	hold  chan struct{} // unless nil: no answer before it is closed
 
 	mu struct {
 		sync.Mutex
@@ -56,6 +57,9 @@ func (s *sink) receive(w http.ResponseWriter, r *http.Request) {
 	close(s.mu.grown)
 	s.mu.grown = make(chan struct{})
 	s.mu.Unlock()
+	if s.hold != nil {
+		<-s.hold
+	}
 	time.Sleep(s.delay) // the receiver's own work, not a wait for something
 }
 
