@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 )
 
@@ -41,8 +42,7 @@ func (s *Store) checkpoint(dir string) error {
 		return err
 	}
 	if err := h.start(s.highwater.first, end); err != nil {
-		h.close()
-		return err
+		return errors.Join(err, h.close())
 	}
 	if err := h.close(); err != nil {
 		return err

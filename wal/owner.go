@@ -2,6 +2,7 @@ package wal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -137,8 +138,7 @@ func (s *Store) dropRange(rng byte, upTo Pos) error {
 	if it.Valid() {
 		recs, err := appendRecs(nil, it.Key(), it.Value())
 		if err != nil {
-			it.Close()
-			return err
+			return errors.Join(err, it.Close())
 		}
 		if recs[len(recs)-1].Pos > upTo {
 			end = slices.Clone(it.Key())

@@ -2,6 +2,7 @@ package egress
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -88,7 +89,7 @@ func (c *conn) quiet() bool {
 	c.wire.noWait = true
 	n, err := c.stream.Read(c.byte[:])
 	c.wire.noWait = false
-	return n == 0 && err == errNothing && c.wire.records.complete()
+	return n == 0 && errors.Is(err, errNothing) && c.wire.records.complete()
 }
 
 // close closes the socket. TLS says no goodbye: that write could block on a receiver that does not read.
@@ -133,7 +134,8 @@ func newWire(t *net.TCPConn, carriesTLS bool) (*wire, error) {
 
 // Read reads from the socket; with noWait it returns errNothing when it would have to wait.
 func (w *wire) Read(p []byte) (int, error) {
-	n, err := 0, error(nil)
+	var n int
+	var err error
 	if w.noWait {
 		n, err = w.readNow(p)
 	} else {
@@ -150,7 +152,7 @@ func (w *wire) readNow(p []byte) (int, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case w.tryErr == syscall.EAGAIN:
+	case errors.Is(w.tryErr, syscall.EAGAIN):
 		return 0, errNothing
 	case w.tryErr != nil:
 		return 0, os.NewSyscallError("read", w.tryErr)

@@ -32,7 +32,6 @@ func (k *keepAlive) serve(c net.Conn) {
 		if first {
 			k.after(c)
 			close(k.misbehaved)
-			first = false
 			wait(c)
 			return
 		}
@@ -69,7 +68,7 @@ func TestLateAnswer(t *testing.T) {
 		for _, scheme := range []string{"http", "https"} {
 			t.Run(tt.name+" over "+scheme, func(t *testing.T) {
 				k := &keepAlive{after: tt.after, misbehaved: make(chan struct{})}
-				url := ""
+				var url string
 				if scheme == "http" {
 					url = receive(t, k.serve)
 				} else {
@@ -108,7 +107,7 @@ func TestKeepAlive(t *testing.T) {
 			t.Run(name+" over "+scheme, func(t *testing.T) {
 				var conns atomic.Int32
 				serve := func(c net.Conn) { conns.Add(1); respond(response)(c) }
-				url := ""
+				var url string
 				if scheme == "http" {
 					url = receive(t, serve)
 				} else {

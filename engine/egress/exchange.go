@@ -174,10 +174,10 @@ func (x *exchange) readBody(c *conn, deadline time.Time, res *Response) (complet
 // takeUnknown reads a body without a length: chunked (-1), or up to the end of the connection (-2).
 func (x *exchange) takeUnknown(length, want int, res *Response) (complete bool) {
 	if length != -1 {
-		x.take(x.in, maxBody, want, res)
+		_, _ = x.take(x.in, maxBody, want, res) // however it ends, the connection is done with
 		return false
 	}
-	if _, err := x.take(httputil.NewChunkedReader(x.in), maxBody, want, res); err != io.EOF {
+	if _, err := x.take(httputil.NewChunkedReader(x.in), maxBody, want, res); !errors.Is(err, io.EOF) {
 		return false
 	}
 	return x.header.ReadTrailer(x.in) == nil

@@ -295,7 +295,7 @@ func testLocal(t *testing.T, l wal.Log) {
 		t.Fatalf("append: %v", err)
 	}
 	cancel()
-	<-ended
+	_ = <-ended // canceled
 	again := Read(t, l, 0, before.Pos, 1)
 	if again[0].Local != nil {
 		t.Errorf("after a new tail: got Local %v, want nil", again[0].Local)

@@ -72,7 +72,7 @@ func checkAnswer(r *archive.Report) checked {
 	n := r.Totals.Counts
 	answer := checked{
 		Dir: r.Dir, Partitions: r.Partitions, Events: r.Events, EventBytes: r.EventBytes, OtherRecords: r.Others,
-		Rows: r.Rows, RowBytes: r.RowBytes, Organizations: r.Organizations, Endpoints: int(r.Totals.Endpoints), Attempts: r.Totals.Attempts,
+		Rows: r.Rows, RowBytes: r.RowBytes, Organizations: r.Organizations, Endpoints: r.Totals.Endpoints, Attempts: r.Totals.Attempts,
 		Deliveries: map[string]uint64{
 			"pending": n.Pending, "retrying": n.Retrying, "succeeded": n.Succeeded,
 			"failed": n.Failed, "exhausted": n.Exhausted, "canceled": n.Canceled, "expired": n.Expired,

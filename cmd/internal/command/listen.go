@@ -97,7 +97,7 @@ func (o *listener) run(c *cli.Context) error {
 	if server.Shutdown(grace) != nil {
 		server.Close() // what is still waiting for its --delay
 	}
-	<-ended
+	_ = <-ended // it was told to end
 	return nil
 }
 
