@@ -295,7 +295,9 @@ func testLocal(t *testing.T, l wal.Log) {
 		t.Fatalf("append: %v", err)
 	}
 	cancel()
-	_ = <-ended // canceled
+	if got, want := <-ended, context.Canceled; !errors.Is(got, want) {
+		t.Errorf("tail after its context: got %v, want %v", got, want)
+	}
 	again := Read(t, l, 0, before.Pos, 1)
 	if again[0].Local != nil {
 		t.Errorf("after a new tail: got Local %v, want nil", again[0].Local)

@@ -97,7 +97,9 @@ func (o *listener) run(c *cli.Context) error {
 	if server.Shutdown(grace) != nil {
 		server.Close() // what is still waiting for its --delay
 	}
-	_ = <-ended // it was told to end
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
 	return nil
 }
 
