@@ -6,8 +6,8 @@
 //	GET /version   what was built, and from what
 //	GET /metrics   Prometheus text format
 //
-// They need no key, say nothing about tenants, and cost little, so that a probe
-// every second does no harm.
+// They need no key, say nothing about tenants but the ids of the endpoints with
+// the largest backlogs, and cost little, so that a probe every second does no harm.
 package ops
 
 import (
