@@ -76,8 +76,7 @@ func powerCuts(t *testing.T, rng *rand.Rand) {
 		r.fs = disk.FS
 		r.start()
 	}
-	time.Sleep(48 * time.Hour)
-	synctest.Wait()
+	r.settle()
 	checkPowerCuts(r, accepted, cuts)
 	r.stop()
 }

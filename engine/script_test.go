@@ -35,6 +35,21 @@ func after(d time.Duration) {
 	synctest.Wait()
 }
 
+// settle lets time pass until nothing is owed, for two days at most.
+func (r *rig) settle() {
+	for range 2 * 24 * 60 {
+		after(time.Minute)
+		owed := uint64(0)
+		for p := range r.ledger.Partitions() {
+			t := r.ledger.Totals(p)
+			owed += t.Counts.Pending + t.Counts.Retrying
+		}
+		if owed == 0 {
+			return
+		}
+	}
+}
+
 func status(codes ...int) func(arrival) (int, time.Duration, string) {
 	return func(a arrival) (int, time.Duration, string) { return codes[min(a.nth, len(codes))-1], 0, "" }
 }
