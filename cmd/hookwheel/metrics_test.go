@@ -92,7 +92,7 @@ func (s *serve) metrics(t *testing.T) string {
 func checkFamilies(t *testing.T, text string) (families int) {
 	t.Helper()
 	types := map[string]string{}
-	family, help := "", ""
+	var family, help string
 	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
 		line := lines.Text()
 		switch fields := strings.SplitN(line, " ", 4); {

@@ -9,7 +9,8 @@
 // it. What belongs to another organization is not found.
 //
 // The table in routes is the whole of it. Handlers read from the ledger and
-// change things through Engine.
+// change things through Engine. Backups concern directories of the process and
+// are in cmd/internal/server.
 package native
 
 import (

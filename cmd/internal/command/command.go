@@ -4,7 +4,7 @@
 //	flag.go, quantity.go   flags that know their range, default and variable
 //	connection.go          where the server is and which key to show it
 //	client.go, problem.go  one call of the native API; what it says went wrong
-//	object.go, table.go    answers, as tables for people or JSON for programs
+//	object.go, output.go   answers, as tables for people or JSON for programs
 //
 // Most verbs are clients: they speak to a running server over HTTP and know
 // nothing of the engine. The rules are the same for every verb. Flags come
