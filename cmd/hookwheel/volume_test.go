@@ -3,8 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -16,24 +16,34 @@ import (
 	benchsink "github.com/hookwheel/hookwheel/bench/sink"
 )
 
-// startCrowd starts the receiver of the benchmarks within the test: as many
-// endpoints as there are deliveries for, each counted exactly.
+// startCrowd starts the receiver of the benchmarks, a process of its own: as
+// many endpoints as there are deliveries for, each counted exactly.
 func startCrowd(t *testing.T) *benchsink.Client {
 	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	crowd := binaryCommand(context.Background(), "bench", "sink")
+	crowd.Stderr = t.Output()
+	in, err := crowd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- benchsink.Serve(ctx, listener) }()
+	out, err := crowd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := crowd.Start(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
+		in.Close() // which ends it
+		if err := crowd.Wait(); err != nil {
 			t.Errorf("receiver: %v", err)
 		}
 	})
-	return benchsink.NewClient("http://" + listener.Addr().String())
+	var ready benchsink.Ready
+	if err := json.NewDecoder(out).Decode(&ready); err != nil {
+		t.Fatalf("receiver is not ready: %v", err)
+	}
+	return benchsink.NewClient(ready.URL)
 }
 
 // awaitStats asks a receiver until what a group has seen satisfies enough.
