@@ -31,7 +31,7 @@ func parseSize(text string) (int64, error) {
 		}
 	}
 	if !digits(number) {
-		return 0, errors.New("not a size: expected a number with KiB, MiB, GiB, kB, MB or GB, such as 256KiB")
+		return 0, errors.New("not a size: expected a number with KiB, MiB, GiB or TiB (of 1024), or kB, MB, GB or TB (of 1000), such as 256KiB")
 	}
 	if n, err := strconv.ParseInt(number, 10, 64); err == nil && n <= math.MaxInt64/unit {
 		return n * unit, nil

@@ -100,7 +100,7 @@ func TestServeValues(t *testing.T) {
 		{"sync", "always", "always"}, {"sync", "never", "never"}, {"sync", "150ms", "150ms"}, {"sync", "11s", ""}, {"sync", "0s", ""},
 		{"port", "any", "any"}, {"port", "8443", "8443"}, {"port", "0", ""}, {"port", "65536", ""}, {"port", "-1", ""},
 		{"prefix", "10.1.2.3/8", "10.0.0.0/8"}, {"prefix", "::1", "::1/128"}, {"prefix", "10.0.0.1", "10.0.0.1/32"}, {"prefix", "host", ""},
-		{"reserve", "auto", "auto"}, {"reserve", "off", "off"}, {"reserve", "2GiB", "2GiB"}, {"reserve", "0", ""}, {"reserve", "2PiB", ""},
+		{"reserve", "auto", "auto"}, {"reserve", "off", "off"}, {"reserve", "2GiB", "2GiB"}, {"reserve", "0", ""}, {"reserve", "1024TiB", "1024TiB"}, {"reserve", "1025TiB", ""},
 		{"delay", "1d", "1d"}, {"delay", "0s", ""}, {"delay", "31d", ""},
 	} {
 		got := ""

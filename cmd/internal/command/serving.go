@@ -125,7 +125,7 @@ func (o *serving) storeFlags(f *flagSet) {
 	f.size(&o.pendingBytes, "pending-bytes", "answer 503 while `SIZE` of events wait to be written", 64<<20, 1<<20, 4<<30, "")
 	o.reserve = autoReserve
 	add(f, "disk-reserve", "answer 507 while less than `SIZE` of the disk is free, and stop attempts, which could not be recorded, at half of it",
-		value[int64]{&o.reserve, parseReserve, formatReserve, "1MiB to 1PiB, auto (1GiB or 5 % of the disk, whichever is more), or off"})
+		value[int64]{&o.reserve, parseReserve, formatReserve, "1MiB to 1024TiB, auto (1GiB or 5 % of the disk, whichever is more), or off"})
 	f.size(&o.cacheSize, "cache-size", "cache `SIZE` of the store", 128<<20, 1<<20, 1<<40, "")
 	f.size(&o.memtableSize, "memtable-size", "write `SIZE` at once into the store; up to four times that is in memory", 64<<20, 1<<20, 1<<30, "")
 	f.text(&o.masterKeyFile, "master-key-file", "`FILE` with the key that signing secrets are encrypted with, made at the first start; none = master.key in the data directory", "", nil)
@@ -226,7 +226,7 @@ func parseReserve(text string) (int64, error) {
 	}
 	size, err := parseSize(text)
 	if err == nil && (size < 1<<20 || size > 1<<50) {
-		err = errors.New("out of range: allowed is 1MiB to 1PiB, auto, or off")
+		err = errors.New("out of range: allowed is 1MiB to 1024TiB, auto, or off")
 	}
 	return size, err
 }
