@@ -23,7 +23,8 @@ const (
 	mostTables  = 1000
 
 	// A connection or an attempt: a goroutine, the buffers of reader and writer,
-	// the parsed request. Payloads are counted elsewhere.
+	// the parsed request. An idle connection was measured at 17 KB; this leaves as
+	// much again for what is on it. Payloads are counted elsewhere.
 	perConnection = 32 << 10
 
 	ownMemory       = 128 << 20 // the program, its indexes, garbage not yet collected

@@ -11,8 +11,9 @@ import (
 
 // profiler serves Go's profiles on an address of its own.
 type profiler struct {
-	server http.Server
-	ended  chan error
+	address string
+	server  http.Server
+	ended   chan error
 }
 
 func startProfiler(address string) (*profiler, error) {
@@ -26,7 +27,7 @@ func startProfiler(address string) (*profiler, error) {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	p := &profiler{ended: make(chan error, 1)}
+	p := &profiler{address: listener.Addr().String(), ended: make(chan error, 1)}
 	p.server.Handler, p.server.ReadHeaderTimeout = mux, 10*time.Second
 	go func() { p.ended <- p.server.Serve(listener) }()
 	return p, nil

@@ -82,7 +82,7 @@ type Server struct {
 
 	listener net.Listener
 	serving  sync.WaitGroup
-	broken   chan error // why the listener ended, if nobody asked it to
+	broken   chan error // why the listener ended; Close is one reason
 	adminKey secret.Secret
 }
 
@@ -186,9 +186,8 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	}
 	maps.Copy(own.Help, s.http.Metrics().Help)
 	s.serving.Go(func() {
-		if err := s.http.Serve(s.listener); err != nil {
-			s.broken <- fmt.Errorf("serve: %w", err)
-		}
+		err := s.http.Serve(s.listener) // nil when the listener is closed, by whomever
+		s.broken <- fmt.Errorf("serve: %w", cmp.Or(err, net.ErrClosed))
 	})
 	return nil
 }
@@ -254,8 +253,10 @@ func (s *Server) Close(ctx context.Context) error {
 			s.options.Logger.Warn("connections were still open and are cut", "error", err)
 		}
 		cancel()
-	} else if s.listener != nil {
-		faults = append(faults, s.listener.Close())
+	}
+	if s.listener != nil {
+		// Closed already, unless Serve has not come as far as to accept.
+		_ = s.listener.Close()
 	}
 	s.serving.Wait()
 	if s.engine != nil {

@@ -1,0 +1,169 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/hookwheel/hookwheel/engine/secret"
+)
+
+func TestMain(m *testing.M) {
+	// fasthttp's pool notices only every ten seconds that it was stopped.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+}
+
+// open starts a server on dir.
+func open(t *testing.T, dir string, change func(*Options)) (*Server, error) {
+	t.Helper()
+	o := Options{Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)}
+	o.Engine.Log.Dir, o.Engine.Log.DiskReserve = dir, -1
+	if change != nil {
+		change(&o)
+	}
+	return Open(t.Context(), o)
+}
+
+func closeNow(t *testing.T, s *Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.Close(ctx); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func TestAdminKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "data")
+	s, err := open(t, dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := s.NewAdminKey()
+	closeNow(t, s)
+	kept := func() string {
+		text, err := os.ReadFile(filepath.Join(dir, AdminKeyFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSuffix(string(text), "\n")
+	}
+	if made.IsZero() || kept() != made.Reveal() {
+		t.Errorf("first start: got %q in the file, want the key that was made", kept())
+	}
+	for given, want := range map[string]string{"": made.Reveal(), "sixteen-letters-": "sixteen-letters-"} {
+		s, err := open(t, dir, func(o *Options) { o.AdminKey = secret.New(given) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.NewAdminKey().IsZero() || given != "" && kept() != want {
+			t.Errorf("with %q: got %q in the file and a new key: %v", given, kept(), !s.NewAdminKey().IsZero())
+		}
+		closeNow(t, s)
+	}
+	if _, err := open(t, dir, func(o *Options) { o.AdminKey = secret.New("short") }); err == nil || !strings.Contains(err.Error(), "16 to 256") {
+		t.Errorf("a short key: got %v, want it refused", err)
+	}
+}
+
+// Whatever keeps a server from starting, nothing of it is left running, and
+// the next start works. The leak check at the end sees the first part.
+func TestOpenFails(t *testing.T) {
+	dir := t.TempDir()
+	for want, change := range map[string]func(*Options){
+		"--listen":            func(o *Options) { o.Listen = "192.0.2.1:1" },
+		"listen for profiles": func(o *Options) { o.Pprof = "192.0.2.1:1" },
+		"egress proxy":        func(o *Options) { o.Egress.Proxy = "ftp://x" },
+		"shards is 999":       func(o *Options) { o.Engine.Shards = 999 },
+		"body size":           func(o *Options) { o.HTTP.MaxBodySize, o.HTTP.AnonymousBodySize = 1, 2 },
+	} {
+		if _, err := open(t, dir, change); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error about %q", err, want)
+		}
+	}
+	s, err := open(t, dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeNow(t, s)
+}
+
+// A server can be closed as soon as it is open, and opened as soon as it is
+// closed.
+func TestOpenClose(t *testing.T) {
+	dir := t.TempDir()
+	for range 10 {
+		s, err := open(t, dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeNow(t, s)
+	}
+}
+
+func TestWait(t *testing.T) {
+	s, err := open(t, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Wait(ctx); err != nil {
+		t.Errorf("wait until the end: got %v, want nil", err)
+	}
+	s.listener.Close() // as if the system had taken it away
+	if err := s.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), "serve") {
+		t.Errorf("wait without a listener: got %v, want an error", err)
+	}
+	closeNow(t, s)
+}
+
+func TestProfiler(t *testing.T) {
+	p, err := startProfiler("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + p.address + "/debug/pprof/goroutine?debug=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if text, err := io.ReadAll(response.Body); err != nil || !strings.HasPrefix(string(text), "goroutine profile") {
+		t.Errorf("got %.40q, %v, want a profile", text, err)
+	}
+	if err := p.close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func TestPrivateFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	for _, step := range []struct {
+		write func(path, text string) error
+		text  string
+		want  string
+	}{{createPrivate, "first", "first"}, {createPrivate, "second", "first"}, {replacePrivate, "third", "third"}} {
+		if err := step.write(path, step.text); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("mode: got %v, %v, want 0600", info.Mode(), err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != step.want {
+			t.Errorf("after %q: got %q, %v, want %q", step.text, got, err, step.want)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+		t.Errorf("got %d files, %v, want the one", len(left), err)
+	}
+}
