@@ -119,7 +119,7 @@ func TestPauseKeepsAndDisableDoesNot(t *testing.T) {
 	})
 }
 
-// G6 and DESIGN 4: what was owed before a disable goes out after the enable.
+// G6: what was owed before a disable goes out after the enable.
 func TestDisableParksTheBacklog(t *testing.T) {
 	script(t, nil, func(r *rig) {
 		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, time.Second, "" }
@@ -145,6 +145,7 @@ func TestDisableParksTheBacklog(t *testing.T) {
 	})
 }
 
+// G5: strictly in log order, the head retried first, across a restart too.
 func TestFIFOHoldsTheLineBehindAFailure(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		script(t, nil, func(r *rig) {
