@@ -217,10 +217,12 @@ func (pt *partition) applyOutcome(b *kv.Batch, r *wal.Rec) error {
 	if err != nil {
 		return err
 	}
-	if found && o.Attempt.N <= row.Attempts || !found && o.Attempt.N > 1 || ref.Pos < pt.expired {
-		// Appended twice, or retention was faster.
+	switch {
+	case ref.Pos < pt.expired, !found && o.Attempt.N > 1: // retention was faster
 		pt.scratch.applied.Settled = append(pt.scratch.applied.Settled, Settled{Ref: ref})
 		return nil
+	case found && o.Attempt.N <= row.Attempts:
+		return nil // appended twice: it was settled the first time, and may be under way again
 	}
 	before := m.state(row.State)
 	switch {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
@@ -185,7 +186,7 @@ func (pt *partition) retry(b *kv.Batch, r *wal.Rec, c *Command, m *member) (refu
 		b.Delete(pt.retryKey(ref, row.Next))
 	}
 	row.MaxAttempts = max(row.MaxAttempts, row.Attempts+1)
-	row.State, row.Next, row.Updated, row.Queue = delivery.Pending, r.At, r.At, uint64(r.Pos)
+	row.State, row.Next, row.Updated, row.Queue = delivery.Pending, cmp.Or(c.Due, r.At), r.At, uint64(r.Pos)
 	pt.putRow(b, m, ref, before, &row)
 	pt.scratch.applied.Requeued = append(pt.scratch.applied.Requeued, Due{Ref: ref, At: row.Next})
 	return nil, nil

@@ -56,6 +56,7 @@ type Command struct {
 	Event        wal.Pos      `json:"event,omitempty"`
 	EventID      event.ID     `json:"event_id,omitzero"`
 	Replay       uint32       `json:"replay,omitempty"`
+	Due          int64        `json:"due,omitempty"` // of a retry, Unix ms; 0 = the record's time
 	Reason       string       `json:"reason,omitempty"`
 	Before       wal.Pos      `json:"before,omitempty"`
 	BeforeTime   int64        `json:"before_time,omitempty"` // Unix ms
