@@ -21,8 +21,12 @@ func (l *lane) finished(a *attempt, now int64) {
 	l.shard.engine.memory.give(a.size())
 	switch {
 	case a.void:
+		// The index may have it in another place, passed over while this was open.
 		delete(l.open, a.key())
+		l.expect(now)
 		return
+	case a.class == egress.Local && l.shard.lanes[laneID{l.p, l.key}] != l:
+		return // the lane is forgotten, there is no line to go back to
 	case a.class == egress.Local:
 		// No fault of the endpoint's, so no attempt: it stays in line.
 		l.shard.engine.memory.take(a.size())
@@ -31,6 +35,9 @@ func (l *lane) finished(a *attempt, now int64) {
 		return
 	}
 	l.land(a)
+	if !a.retried {
+		l.reached = max(l.reached, a.Pos)
+	}
 	s := l.settings.Load()
 	o := delivery.Outcome{
 		Endpoint: uint64(a.Endpoint), Event: uint64(a.Pos), Replay: a.Replay, Render: a.render,

@@ -22,10 +22,11 @@ func (e *Engine) RetryDelivery(ctx context.Context, org string, id delivery.ID, 
 	if err != nil {
 		return err
 	}
-	if at.found && at.row.State == delivery.Retrying && at.row.Next <= e.now() {
+	now := e.now()
+	if at.found && at.row.State == delivery.Retrying && at.row.Next <= now {
 		return ledger.ErrForbidden
 	}
-	return e.command(ctx, at.command(org, ledger.Retry, audit))
+	return e.command(ctx, at.command(org, ledger.Retry, now, audit))
 }
 
 // CancelDelivery ends a delivery that waits or was never tried. An attempt that
@@ -36,7 +37,7 @@ func (e *Engine) CancelDelivery(ctx context.Context, org string, id delivery.ID,
 	if err != nil {
 		return err
 	}
-	return e.command(ctx, at.command(org, ledger.Cancel, audit))
+	return e.command(ctx, at.command(org, ledger.Cancel, 0, audit))
 }
 
 // located is a delivery that exists, with a row or without.
@@ -47,10 +48,10 @@ type located struct {
 	found bool // it has a row
 }
 
-func (d *located) command(org string, verb ledger.Verb, audit ledger.Audit) *ledger.Command {
+func (d *located) command(org string, verb ledger.Verb, due int64, audit ledger.Audit) *ledger.Command {
 	return &ledger.Command{
 		Audit: audit, Verb: verb, Organization: org,
-		Endpoint: d.Endpoint, Event: d.Pos, EventID: d.event, Replay: d.Replay,
+		Endpoint: d.Endpoint, Event: d.Pos, EventID: d.event, Replay: d.Replay, Due: due,
 	}
 }
 

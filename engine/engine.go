@@ -58,6 +58,7 @@ type Engine struct {
 	life       context.Context // ends with quit
 	cancel     context.CancelFunc
 	failure    chan error // what Run of the ledger returned
+	closing    atomic.Bool
 
 	lastComplaint atomic.Int64 // Unix ms, see storageFailed
 	disabling     sync.Map     // laneID of endpoints that the engine is about to disable
@@ -226,11 +227,15 @@ var ErrClosed = errors.New("engine: shutting down")
 // Close stops: no attempt starts any more, those under way may finish until ctx
 // ends, what came of them is written, and the store is closed. After a Close
 // that returned nil nothing will be sent twice. When ctx ends first, interrupt
-// is called to break off what is still under way.
+// is called to break off what is still under way. A second Close does nothing
+// but return ErrClosed.
 func (e *Engine) Close(ctx context.Context, interrupt func()) error {
+	if !e.closing.CompareAndSwap(false, true) {
+		return ErrClosed
+	}
 	for _, sh := range e.shards {
 		sh.leave(func(in *inboxes) { in.stop = true })
-		_ = sh.pass(context.Background()) // it fails only after an earlier Close
+		_ = sh.pass(context.Background()) // the loops run until close
 	}
 	landed := make(chan struct{})
 	go func() {

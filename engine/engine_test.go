@@ -73,6 +73,8 @@ func (r *receiver) Send(req *egress.Request, res *egress.Response) {
 
 func classOf(status int) egress.Class {
 	switch {
+	case status < 0:
+		return egress.Local
 	case status == 0:
 		return egress.Connect
 	case status < 300:

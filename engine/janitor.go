@@ -210,7 +210,10 @@ func (e *Engine) disable(p int, ep *endpoint.Endpoint, reason string) {
 		if e.life.Err() != nil {
 			return
 		}
-		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+		if errors.Is(err, ledger.ErrNotFound) {
+			return // it was deleted in the meantime
+		}
+		if err != nil {
 			e.logger.Error("endpoint could not be disabled", "endpoint", ep.ID, "reason", reason, "error", err)
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -60,17 +61,18 @@ type lane struct {
 	loading bool
 	more    bool // fifo only: the index holds more than was read
 
-	// Under way. An attempt is open from when it is put into the ring until
-	// apply has settled it; flight holds the events among those that are not
-	// finished, in log order.
-	open   map[openKey]struct{}
-	flight []*attempt
+	// Under way. An attempt is open from when it is put into the ring, or read
+	// from the index, until apply has settled it; flight holds the events among
+	// those that are not finished, in log order.
+	open    map[openKey]struct{}
+	flight  []*attempt
+	reached wal.Pos // the newest event that was attempted
 
 	window    retry.Window
 	breaker   retry.Breaker
 	limiter   *rate.Limiter // nil = unlimited
 	hold      int64         // Unix ms until which a Retry-After, or we, hold it
-	starved   bool          // it could start more if the process had slots
+	starved   bool          // in shard.starving: it could start more if the process had slots
 	turn      bool          // whose turn it is: due deliveries and new events alternate
 	idleSince int64         // Unix ms; 0 = busy
 }
@@ -118,10 +120,17 @@ func (l *lane) use(s *settings) {
 	case s.RateLimit == nil:
 		l.limiter = nil
 	case l.limiter == nil:
+		// Empty when the process started: a restart brings no burst.
 		l.limiter = rate.NewLimiter(s.rate, s.burst)
+		l.limiter.ReserveN(l.shard.engine.started, s.burst)
 	case *s.RateLimit != *old.RateLimit:
-		l.limiter.SetLimit(s.rate)
-		l.limiter.SetBurst(s.burst)
+		now := time.UnixMilli(l.shard.engine.now())
+		l.limiter.SetLimitAt(now, s.rate)
+		l.limiter.SetBurstAt(now, s.burst)
+	}
+	if old != nil && s.fifo() != old.fifo() {
+		l.recall()
+		l.unload()
 	}
 	if s.Sends() && !l.shard.stopping {
 		l.ring.resume()
@@ -158,25 +167,31 @@ func (l *lane) enqueue(a *attempt) {
 func (l *lane) appetite() int { return min(16*int(l.window), 1024) }
 
 // fallBehind lets go of the queue: the lane cannot send for a while, and will
-// read it back from the log.
+// read it back from the log. It keeps what was overtaken by an event that has
+// been attempted, which would be read, and sent, a second time.
 func (l *lane) fallBehind() {
-	if len(l.queue) == 0 {
+	reached := l.reached
+	if n := len(l.flight); n > 0 {
+		reached = max(reached, l.flight[n-1].Pos)
+	}
+	keep, _ := slices.BinarySearchFunc(l.queue, reached+1, byPos)
+	if keep == len(l.queue) {
 		return
 	}
 	l.behind = true
 	l.missed = max(l.missed, l.scan)
-	l.scan = l.queue[0].prev
-	for _, a := range l.queue {
+	l.scan = l.queue[keep].prev
+	for _, a := range l.queue[keep:] {
 		l.shard.engine.memory.give(a.size())
 	}
-	l.queue = nil
+	l.queue = slices.Clone(l.queue[:keep])
 }
 
 // took merges what the reader found for the lane.
 func (l *lane) took(r *readResult) {
 	l.reading = false
-	if !l.behind || r.after != l.scan {
-		return // it let go of its queue meanwhile: ask again
+	if !l.behind || r.after != l.scan || r.recheck != l.recheck || !l.settings.Load().Sends() {
+		return // meanwhile it let go of its queue, or something was canceled: ask again
 	}
 	for _, found := range r.found {
 		l.enqueue(&attempt{lane: l, Ref: ledger.Ref{Endpoint: l.key, Pos: found.pos}, event: found.event})
@@ -235,31 +250,66 @@ func (l *lane) longest() int64 {
 // settle takes apply's word on an outcome, or on a delivery that a person put
 // back in line.
 func (l *lane) settle(s ledger.Settled) {
-	delete(l.open, openKey{s.Pos, s.Replay})
+	key := openKey{s.Pos, s.Replay}
+	if s.State == delivery.Pending {
+		l.withdraw(key) // an attempt under way stays open: it takes the new place
+	} else {
+		delete(l.open, key)
+	}
 	if s.State == delivery.Retrying || s.State == delivery.Pending {
-		l.nextDue = min(l.nextDue, s.Next)
-		l.low = min(l.low, s.Next)
-		l.arrived = min(l.arrived, s.Next)
+		l.expect(s.Next)
 	}
 }
 
-// cancel takes an event out of the queue that was canceled before it was tried.
-// If it is in the ring already, the attempt is made: its outcome is late.
+// expect notes that the index has something that is due then.
+func (l *lane) expect(due int64) {
+	l.nextDue, l.low, l.arrived = min(l.nextDue, due), min(l.low, due), min(l.arrived, due)
+}
+
+// cancel takes out what was canceled. If it is under way, its outcome is late.
 func (l *lane) cancel(ref ledger.Ref) {
 	l.recheck = max(l.recheck, ref.Pos)
-	for i, a := range l.queue {
-		if a.Pos == ref.Pos && ref.Replay == 0 {
-			l.shard.engine.memory.give(a.size())
-			l.queue = append(l.queue[:i], l.queue[i+1:]...)
-			return
-		}
+	l.withdraw(openKey{ref.Pos, ref.Replay})
+}
+
+// withdraw takes an attempt that has not started out of the line.
+func (l *lane) withdraw(key openKey) {
+	if a := l.ring.withdraw(key); a != nil {
+		l.putBack(a)
 	}
+	is := func(a *attempt) bool { return a.key() == key }
+	if i := slices.IndexFunc(l.due, is); i >= 0 {
+		l.due = slices.Delete(l.due, i, i+1)
+		delete(l.open, key)
+		l.shard.engine.metrics.due.Dec()
+		return
+	}
+	if i := slices.IndexFunc(l.queue, is); i >= 0 {
+		l.shard.engine.memory.give(l.queue[i].size())
+		l.queue = slices.Delete(l.queue, i, i+1)
+	}
+}
+
+// unload forgets what was read from the index, which is to be read again.
+func (l *lane) unload() {
+	for _, a := range l.due {
+		delete(l.open, a.key())
+		l.expect(a.due)
+	}
+	l.shard.engine.metrics.due.Add(-float64(len(l.due)))
+	l.due = nil
 }
 
 // recall takes back what is ready but has not started, and starts no more
 // until the ring is resumed.
 func (l *lane) recall() {
-	unstarted := l.ring.stop()
+	l.ring.halt()
+	l.takeBack()
+}
+
+// takeBack is recall, except that what becomes ready next may start.
+func (l *lane) takeBack() {
+	unstarted := l.ring.empty()
 	for i := len(unstarted) - 1; i >= 0; i-- {
 		l.putBack(unstarted[i])
 	}
@@ -306,6 +356,12 @@ func (l *lane) position() wal.Pos {
 		return l.queue[0].prev
 	}
 	return l.scan
+}
+
+// owesPause reports whether the rate limit still counts attempts of before: a
+// lane that is made anew would know nothing of them.
+func (l *lane) owesPause(now int64) bool {
+	return l.limiter != nil && l.limiter.TokensAt(time.UnixMilli(now)) < float64(l.limiter.Burst())
 }
 
 // idle reports whether nothing at all is left to do.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/ledger"
@@ -18,6 +19,10 @@ const (
 const (
 	outboxDelay = 1   // ms: outcomes gather for so long before they are written
 	outboxRetry = 100 // ms: pause after the log has refused them
+
+	// outboxGroup is how many are written at a time, with a snippet of 1 KiB
+	// each well below what any log takes at once.
+	outboxGroup = 512
 )
 
 // outbox gathers the outcomes of one shard for one partition and writes them to
@@ -66,7 +71,9 @@ func (b *outbox) flush(now int64) (again int64) {
 	case now < b.due:
 		return b.due
 	}
-	b.writing, b.waiting = b.waiting, b.writing[:0]
+	n := min(len(b.waiting), outboxGroup)
+	b.writing = append(b.writing, b.waiting[:n]...)
+	b.waiting = slices.Delete(b.waiting, 0, n)
 	b.due = 0
 	b.append()
 	return 0
@@ -95,8 +102,9 @@ func (b *outbox) wrote(err error, now int64) {
 		for i := range b.writing {
 			b.writing[i].Repeated = b.writing[i].Repeated || unknown
 		}
-		b.waiting = append(b.writing, b.waiting...)
-		b.writing, b.due = nil, now+outboxRetry
+		b.waiting = slices.Insert(b.waiting, 0, b.writing...)
+		clear(b.writing)
+		b.writing, b.due = b.writing[:0], now+outboxRetry
 		return
 	}
 	b.shard.engine.metrics.unwritten.Add(-float64(len(b.writing)))

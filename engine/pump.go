@@ -13,6 +13,14 @@ const (
 	loadChunkFIFO = 1024
 )
 
+// A lane that is behind reads at most so many bytes of payload at a time, and
+// one event at least: much while there is room in memory, else only what it
+// needs to go on.
+const (
+	readMuch   = 1 << 20
+	readLittle = 64 << 10
+)
+
 // A lane that has had nothing to do for so long is forgotten.
 const idleAfter = 30_000 // ms
 
@@ -26,6 +34,7 @@ func (l *lane) pump(now int64) {
 		return
 	}
 	if until := l.heldUntil(now); until > now {
+		l.takeBack() // what is ready must not start either
 		l.arm(until)
 		return
 	}
@@ -48,7 +57,6 @@ func (l *lane) pump(now int64) {
 		ready = append(ready, a)
 	}
 	start, starved := l.ring.fill(ready, limit, &l.shard.engine.slots)
-	l.starved = starved
 	if starved {
 		l.shard.starve(l)
 	}
@@ -122,6 +130,7 @@ func (l *lane) head(now int64) (a *attempt, due int64) {
 
 func (l *lane) popDue() *attempt {
 	a := l.due[0]
+	l.due[0] = nil
 	l.due = l.due[1:]
 	l.shard.engine.metrics.due.Dec()
 	return a
@@ -139,9 +148,14 @@ func (l *lane) dequeue() *attempt {
 
 // ask sends the reader for what the lane needs soon.
 func (l *lane) ask(s *settings, now int64) {
-	if l.behind && !l.reading && len(l.queue) <= l.appetite()/4 {
+	room, bytes := l.shard.engine.memory.has(), int64(readLittle)
+	if room {
+		bytes = readMuch
+	}
+	if l.behind && !l.reading && (len(l.queue) == 0 || room && len(l.queue) <= l.appetite()/4) {
 		l.reading = true
-		l.shard.reader.request(readRequest{lane: l, after: l.scan, recheck: l.recheck, want: l.appetite()})
+		l.shard.engine.memory.take(bytes) // until it is known what was found
+		l.shard.reader.request(readRequest{lane: l, after: l.scan, recheck: l.recheck, want: l.appetite(), bytes: bytes})
 	}
 	chunk, wanted := loadChunk, l.nextDue <= now && len(l.due) == 0
 	if s.fifo() {
@@ -149,7 +163,8 @@ func (l *lane) ask(s *settings, now int64) {
 	}
 	if wanted && !l.loading {
 		l.loading, l.arrived = true, ledger.Forever
-		l.shard.reader.request(readRequest{lane: l, retries: true, from: l.low, want: chunk})
+		// What is open is still in the index, and must not hide what follows.
+		l.shard.reader.request(readRequest{lane: l, retries: true, from: l.low, want: chunk + len(l.open)})
 	}
 }
 
@@ -166,7 +181,7 @@ func (l *lane) rest(now, wake int64) {
 		return
 	}
 	switch {
-	case l.idleSince == 0:
+	case l.idleSince == 0, l.owesPause(now):
 		l.idleSince = now
 		l.arm(now + idleAfter)
 	case now >= l.idleSince+idleAfter:

@@ -25,6 +25,7 @@ type readRequest struct {
 
 	after   wal.Pos
 	recheck wal.Pos // up to here, leave out what has a row
+	bytes   int64   // enough once the payloads found take so many
 
 	retries bool
 	from    int64
@@ -32,11 +33,13 @@ type readRequest struct {
 
 // readResult: the lane is owed found, and nothing else, after after up to upTo.
 type readResult struct {
-	lane  *lane
-	after wal.Pos
-	upTo  wal.Pos
-	found []foundEvent
-	err   error
+	lane    *lane
+	after   wal.Pos
+	upTo    wal.Pos
+	recheck wal.Pos // the request's
+	bytes   int64   // the request's
+	found   []foundEvent
+	err     error
 }
 
 type foundEvent struct {
@@ -162,17 +165,18 @@ func (r *reader) pass(requests []readRequest) (served int) {
 type taker struct {
 	readRequest
 	endpoint *endpoint.Endpoint // nil = gone
+	full     bool               // it has what it wants
 	result   readResult
 }
 
 func newTaker(l *ledger.Ledger, q readRequest) *taker {
 	e, _, _ := l.Lookup(q.lane.p, q.lane.key)
-	return &taker{readRequest: q, endpoint: e, result: readResult{lane: q.lane, after: q.after, upTo: math.MaxUint64}}
+	return &taker{readRequest: q, endpoint: e, result: readResult{lane: q.lane, after: q.after, upTo: math.MaxUint64, recheck: q.recheck, bytes: q.bytes}}
 }
 
 // offer takes an event if the lane is owed it, and says whether it wants more.
 func (t *taker) offer(l *ledger.Ledger, at wal.Pos, ev *event.Event, kept **event.Event) (more bool) {
-	if t.endpoint == nil || len(t.result.found) == t.want || t.result.err != nil {
+	if t.endpoint == nil || t.full || t.result.err != nil {
 		return false
 	}
 	if t.endpoint.Organization != ev.Organization || t.endpoint.Owes(uint64(at), ev) != endpoint.Owed {
@@ -189,8 +193,9 @@ func (t *taker) offer(l *ledger.Ledger, at wal.Pos, ev *event.Event, kept **even
 		*kept = ev.Clone()
 	}
 	t.result.found = append(t.result.found, foundEvent{at, *kept})
-	if len(t.result.found) == t.want {
-		t.result.upTo = at
+	t.bytes -= int64(len(ev.Data))
+	if len(t.result.found) == t.want || t.bytes <= 0 {
+		t.full, t.result.upTo = true, at
 	}
-	return len(t.result.found) < t.want
+	return !t.full
 }

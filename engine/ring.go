@@ -10,7 +10,7 @@ import (
 // the only state that both touch.
 //
 // stopped is read and the start time taken in the same critical section as the
-// attempt: what starts has started before stop returns. That is what lets a
+// attempt: what starts has started before halt returns. That is what lets a
 // disable promise that nothing starts after its answer (G6).
 type ring struct {
 	mu      sync.Mutex
@@ -62,14 +62,25 @@ func (r *ring) load() (ready, running int) {
 	return len(r.ready), r.running
 }
 
-// stop lets no more attempts start and returns the ones that were ready, in
-// order.
-func (r *ring) stop() (unstarted []*attempt) {
+// empty takes out the attempts that were ready and returns them, in order.
+func (r *ring) empty() (unstarted []*attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stopped = true
 	unstarted, r.ready = r.ready, nil
 	return unstarted
+}
+
+// withdraw takes an attempt out that has not started; nil if there is none.
+func (r *ring) withdraw(key openKey) *attempt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.ready, func(a *attempt) bool { return a.key() == key })
+	if i < 0 {
+		return nil
+	}
+	a := r.ready[i]
+	r.ready = slices.Delete(r.ready, i, i+1)
+	return a
 }
 
 // settle notes how the last attempt ended.
@@ -79,14 +90,15 @@ func (r *ring) settle(healthy bool) {
 	r.healthy = healthy
 }
 
-// halt lets no more attempts start, and leaves the ready ones to the next stop.
+// halt lets no more attempts start: what has started has done so before it
+// returns. It leaves the ready ones where they are.
 func (r *ring) halt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
 }
 
-// resume undoes stop and halt.
+// resume undoes halt.
 func (r *ring) resume() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

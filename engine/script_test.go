@@ -295,6 +295,7 @@ func TestBehindAndBack(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	script(t, nil, func(r *rig) {
 		r.endpoint("one", func(e *endpoint.Endpoint) { e.RateLimit = &endpoint.RateLimit{PerSecond: 10, Burst: 5} })
+		after(time.Second) // the bucket is empty at start
 		r.post(100)
 		after(5 * time.Second)
 		if got := r.receiver.count(); got < 50 || got > 56 {

@@ -225,6 +225,7 @@ func (sh *shard) drain(now int64) {
 	}
 	for i := range in.read {
 		r := &in.read[i]
+		sh.engine.memory.give(r.bytes)
 		if r.err != nil {
 			sh.engine.storageFailed(r.err)
 			r.lane.reading = false
@@ -250,8 +251,10 @@ func (sh *shard) drain(now int64) {
 	}
 	if in.starved {
 		for _, l := range sh.starving {
+			l.starved = false
 			sh.touch(l)
 		}
+		clear(sh.starving)
 		sh.starving = sh.starving[:0]
 	}
 	for _, barrier := range in.barriers {
@@ -308,7 +311,9 @@ func (sh *shard) changed(p int, e *endpoint.Endpoint) {
 		sh.resurrect(p, e.Key)
 	case l != nil:
 		s := sh.settings(e)
-		if s == nil {
+		if s == nil { // nothing can be sent any more
+			l.recall()
+			sh.forget(l)
 			return
 		}
 		if s.Sends() && !l.settings.Load().Sends() { // enabled or resumed: a fresh start
@@ -373,24 +378,31 @@ func (sh *shard) settings(e *endpoint.Endpoint) *settings {
 func (sh *shard) forget(l *lane) {
 	sh.wheel.Stop(&l.timer)
 	sh.engine.metrics.due.Add(-float64(len(l.due)))
+	for _, a := range l.queue {
+		sh.engine.memory.give(a.size())
+	}
+	l.due, l.queue = nil, nil
 	delete(sh.lanes, laneID{l.p, l.key})
 }
 
+// starve lists a lane to be pumped when there are slots. Those that were given
+// back before the engine knew that somebody waits have woken nobody.
 func (sh *shard) starve(l *lane) {
-	for _, s := range sh.starving {
-		if s == l {
-			return
-		}
+	if !l.starved {
+		l.starved = true
+		sh.starving = append(sh.starving, l)
 	}
-	sh.starving = append(sh.starving, l)
 	sh.engine.starving.Store(true)
+	if sh.engine.slots.plenty() {
+		sh.engine.wakeStarved()
+	}
 }
 
 // disable asks for the endpoint to be disabled, without waiting: the answer
-// comes back as a change. Meanwhile nothing more is started.
+// comes back as a change. Meanwhile nothing more is started; without an answer
+// the lane goes on.
 func (sh *shard) disable(l *lane, reason string) {
-	l.recall()
-	l.hold = max(l.hold, sh.engine.now()+1000)
+	l.pause(sh.engine.now() + 1000)
 	sh.engine.disable(l.p, l.settings.Load().Endpoint, reason)
 }
 

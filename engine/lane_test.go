@@ -1,0 +1,334 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/wal"
+)
+
+// The corners of a lane, each of which once lost, repeated or held up
+// something.
+
+// delivery is the delivery of an event, named as receivers see it.
+func (r *rig) delivery(e *endpoint.Endpoint, eventID string) delivery.ID {
+	r.Helper()
+	id, err := event.ParseID(eventID)
+	if err != nil {
+		r.Fatalf("event id %q: %v", eventID, err)
+	}
+	return delivery.ID{Event: id, Endpoint: uint64(e.Key)}
+}
+
+// G3: an attempt that failed on our side returns to its place in the line, and
+// what had overtaken it is not read back from the log after a pause.
+func TestOvertakenEventIsNotSentTwice(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		var short atomic.Bool
+		short.Store(true)
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			if short.Load() && strings.Contains(a.body, `"n":0}`) {
+				return -1, 20 * time.Millisecond, ""
+			}
+			return 200, 0, ""
+		}
+		e := r.endpoint("one", nil)
+		ids := r.post(10)
+		after(time.Second)
+		r.verb(ledger.Pause, e)
+		after(time.Second)
+		short.Store(false)
+		r.verb(ledger.Resume, e)
+		after(time.Minute)
+		for _, id := range ids[1:] {
+			r.want("arrivals of "+id, r.receiver.counts()[[2]string{e.URL, id}], 1)
+		}
+		r.want("backlog", r.lane(e).Backlog(), uint64(0))
+		r.want("succeeded", r.lane(e).Rows[delivery.Succeeded], uint64(10))
+	})
+}
+
+// Retries beyond a chunk of the index are found while those before them are
+// under way. A lane that asks for the same ones again and again would never let
+// virtual time go on.
+func TestManyRetriesUnderWay(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		const n = 2 * loadChunk
+		r.endpoint("one", func(e *endpoint.Endpoint) {
+			e.MaxInFlight, e.RetrySchedule = n, []endpoint.Millis{60_000}
+		})
+		var failing atomic.Bool
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			switch {
+			case !failing.Load():
+				return 200, 0, ""
+			case a.nth == 1:
+				return 500, 0, ""
+			}
+			return 200, 10 * time.Second, ""
+		}
+		r.post(n) // opens the window
+		after(time.Second)
+		failing.Store(true)
+		r.post(2 * n)
+		after(time.Second)
+		before := r.receiver.count()
+		after(72 * time.Second) // 60 s and a fifth more
+		if got := r.receiver.count() - before; got < n {
+			r.Errorf("retries started while none had ended: got %d, want at least %d", got, n)
+		}
+		after(time.Minute)
+		r.want("arrivals", r.receiver.count(), 5*n)
+	})
+}
+
+// G5: the line goes on at once when its head, which waits for a retry, is
+// canceled, or put back in line by hand, which means at its end.
+func TestFIFOHeadByHand(t *testing.T) {
+	for _, cancel := range []bool{true, false} {
+		script(t, nil, func(r *rig) {
+			e := r.endpoint("one", func(e *endpoint.Endpoint) { e.Ordering = endpoint.FIFO })
+			r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+				if strings.Contains(a.body, `"n":0}`) && a.nth == 1 {
+					return 500, 0, ""
+				}
+				return 200, 100 * time.Millisecond, ""
+			}
+			ids := r.post(3)
+			after(time.Second)
+			r.want("arrivals behind a head that waits", r.receiver.count(), 1)
+			act, want := r.RetryDelivery, []string{ids[0], ids[1], ids[2], ids[0]}
+			if cancel {
+				act, want = r.CancelDelivery, []string{ids[0], ids[1], ids[2]}
+			}
+			if err := act(context.Background(), org, r.delivery(e, ids[0]), ledger.Audit{}); err != nil {
+				r.Fatalf("cancel %v: %v", cancel, err)
+			}
+			after(2 * time.Second)
+			var got []string
+			for _, a := range r.receiver.arrivals() {
+				got = append(got, a.id)
+			}
+			r.want(fmt.Sprintf("arrivals, cancel %v", cancel), fmt.Sprint(got), fmt.Sprint(want))
+			after(time.Hour)
+			r.want("arrivals in the end", r.receiver.count(), len(want))
+		})
+	}
+}
+
+// A delivery that is canceled while it is ready, but was not started, is not.
+func TestCancelOfWhatIsReady(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 10 * time.Second, "" }
+		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxInFlight = 1 })
+		ids := r.post(3)
+		after(time.Second)
+		if err := r.CancelDelivery(context.Background(), org, r.delivery(e, ids[1]), ledger.Audit{}); err != nil {
+			r.Fatalf("cancel: %v", err)
+		}
+		after(time.Minute)
+		r.want("arrivals of the canceled one", r.receiver.counts()[[2]string{e.URL, ids[1]}], 0)
+		r.want("arrivals", r.receiver.count(), 2)
+		r.want("backlog", r.lane(e).Backlog(), uint64(0))
+	})
+}
+
+// A retry that waits in a fifo line is not made early because the line ends.
+func TestFromFIFOToUnordered(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = status(500, 200)
+		e := r.endpoint("one", func(e *endpoint.Endpoint) {
+			e.Ordering, e.RetrySchedule = endpoint.FIFO, []endpoint.Millis{600_000}
+		})
+		r.post(1)
+		after(time.Second)
+		unordered := func(e *endpoint.Endpoint) error { e.Ordering = endpoint.Unordered; return nil }
+		if _, err := r.UpdateEndpoint(context.Background(), org, e.ID, unordered, 0, ledger.Audit{}); err != nil {
+			r.Fatalf("update: %v", err)
+		}
+		after(time.Minute)
+		r.want("arrivals before the retry is due", r.receiver.count(), 1)
+		after(20 * time.Minute)
+		r.want("arrivals", r.receiver.count(), 2)
+	})
+}
+
+// An endpoint that should be disabled, and could not be, is tried again.
+func TestDisableThatFails(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			if strings.Contains(a.body, `"n":0}`) {
+				return 410, 0, ""
+			}
+			return 200, 0, ""
+		}
+		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxInFlight = 1 })
+		r.disabling.Store(laneID{r.ledger.PartitionOf(org), e.Key}, true) // so that nothing comes of it
+		r.post(5)
+		after(time.Minute)
+		r.want("arrivals", r.receiver.count(), 5)
+	})
+}
+
+// A retry by hand is due now, whatever the log's clock says.
+func TestRetryByHandUnderAClockThatIsAhead(t *testing.T) {
+	script(t, func(o *Options) {
+		o.Log.Now = func() time.Time { return time.Now().Add(time.Hour) }
+	}, func(r *rig) {
+		r.receiver.answer = status(500, 200)
+		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxAttempts = 1 })
+		ids := r.post(1)
+		after(time.Second)
+		if err := r.RetryDelivery(context.Background(), org, r.delivery(e, ids[0]), ledger.Audit{}); err != nil {
+			r.Fatalf("retry: %v", err)
+		}
+		after(time.Second)
+		r.want("arrivals", r.receiver.count(), 2)
+	})
+}
+
+// Neither a restart nor a rest gives an endpoint more than its rate.
+func TestRateLimitIsNotForgotten(t *testing.T) {
+	for _, restart := range []bool{true, false} {
+		script(t, nil, func(r *rig) {
+			after(time.Hour)
+			r.endpoint("one", func(e *endpoint.Endpoint) { e.RateLimit = &endpoint.RateLimit{PerSecond: 0.01, Burst: 5} })
+			r.post(5)
+			after(time.Second)
+			r.want("arrivals of a burst", r.receiver.count(), 5)
+			after(time.Minute)
+			if restart {
+				r.restart()
+			}
+			r.post(5)
+			after(time.Second)
+			r.want(fmt.Sprintf("arrivals right after the burst, restart %v", restart), r.receiver.count(), 5)
+			after(time.Hour)
+			r.want("arrivals", r.receiver.count(), 10)
+		})
+	}
+}
+
+// G8: lanes that read back from the log keep to the bound of memory as well, up
+// to a little that each needs to go on.
+func TestReadingBackKeepsMemoryBounded(t *testing.T) {
+	const lanes, size = 10, 100 << 10
+	script(t, func(o *Options) { o.LiveMemory = 1 << 20 }, func(r *rig) {
+		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 14 * time.Second, "" }
+		var endpoints []*endpoint.Endpoint
+		for i := range lanes {
+			e := r.endpoint(fmt.Sprint("e", i), func(e *endpoint.Endpoint) { e.MaxInFlight = 1 })
+			r.verb(ledger.Pause, e)
+			endpoints = append(endpoints, e)
+		}
+		data := append(append([]byte(`"`), bytes.Repeat([]byte("x"), size)...), '"')
+		for range 40 {
+			ev := &event.Event{ID: ledger.NewID(), Organization: org, Type: "a.b", Source: event.API, Data: data}
+			if _, err := r.ledger.Post(context.Background(), []*event.Event{ev}, false, nil); err != nil {
+				r.Fatalf("post: %v", err)
+			}
+		}
+		for _, e := range endpoints {
+			r.verb(ledger.Resume, e)
+		}
+		for range 5 {
+			after(10 * time.Second)
+			// Two are ready or under way in each lane, and one more is read.
+			if got, bound := r.memory.used.Load(), int64(1<<20+lanes*readLittle+lanes*3*(size+1024)); got > bound {
+				r.Fatalf("payloads in memory: got %d bytes, want at most %d", got, bound)
+			}
+		}
+		after(time.Hour)
+		r.want("arrivals", r.receiver.count(), 40*lanes)
+		r.want("payloads in memory in the end", r.memory.used.Load(), int64(0))
+	})
+}
+
+// What was read for a lane is of no use once it was paused, or once a delivery
+// was canceled that the reader may not have known of.
+func TestReadOvertakenByAVerb(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		sh := &shard{engine: r.Engine}
+		sending := &settings{Endpoint: r.endpoint("one", nil)}
+		paused := &settings{Endpoint: &endpoint.Endpoint{Paused: true, Spans: sending.Spans}}
+		result := &readResult{upTo: 9, found: []foundEvent{{pos: 5, event: &event.Event{}}}}
+		for _, tt := range []struct {
+			name     string
+			settings *settings
+			recheck  wal.Pos
+			want     int
+		}{
+			{"nothing happened", sending, 0, 1},
+			{"paused", paused, 0, 0},
+			{"canceled", sending, 5, 0},
+		} {
+			l := &lane{shard: sh, behind: true, missed: 9, recheck: tt.recheck}
+			l.settings.Store(tt.settings)
+			l.took(result)
+			r.want("queued, "+tt.name, len(l.queue), tt.want)
+			r.want("still behind, "+tt.name, l.behind, tt.want == 0)
+			for _, a := range l.queue {
+				r.memory.give(a.size())
+			}
+		}
+	})
+}
+
+// Slots that are given back before the loop has said that it waits for some are
+// not missed.
+func TestSlotsGivenBackInBetween(t *testing.T) {
+	e := &Engine{slots: slots{limit: 16}}
+	sh := &shard{engine: e}
+	sh.inbox.wake = make(chan struct{}, 1)
+	e.shards = []*shard{sh}
+	sh.starve(&lane{})
+	if got, want := sh.inbox.starved, true; got != want {
+		t.Errorf("told that there are slots: got %v, want %v", got, want)
+	}
+	e.slots.used.Store(16)
+	sh.inbox.starved = false
+	sh.starve(&lane{})
+	if got, want := sh.inbox.starved, false; got != want {
+		t.Errorf("told that there are slots while all are taken: got %v, want %v", got, want)
+	}
+}
+
+func TestCloseTwice(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.stop()
+		if err := r.Close(context.Background(), func() {}); !errors.Is(err, ErrClosed) {
+			r.Errorf("second close: got %v, want %v", err, ErrClosed)
+		}
+		r.start()
+	})
+}
+
+// What is deleted takes no memory, whatever becomes of its attempts.
+func TestDeletedLaneLeavesNothing(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			if strings.Contains(a.body, `"n":0}`) {
+				return -1, 10 * time.Second, ""
+			}
+			return 200, 0, ""
+		}
+		e := r.endpoint("one", nil)
+		r.post(100)
+		after(time.Second)
+		if err := r.DeleteEndpoint(context.Background(), org, e.ID, ledger.Audit{}); err != nil {
+			r.Fatalf("delete: %v", err)
+		}
+		after(time.Minute)
+		r.want("payloads in memory", r.memory.used.Load(), int64(0))
+	})
+}
