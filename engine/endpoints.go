@@ -141,6 +141,9 @@ func (e *Engine) validate(ctx context.Context, next *endpoint.Endpoint, oldURL s
 		return next.Target, err
 	}
 	faults = append(endpoint.Validate(next, limits), faults...)
+	if len(faults) == 0 && next.Kind == endpoint.Bridge { // the sender speaks HTTP to a URL, nothing else
+		faults = append(faults, endpoint.FieldError{Field: "kind", Detail: "eventbridge is not delivered to by this version; use webhook"})
+	}
 	if len(faults) > 0 {
 		return &InvalidError{Fields: faults}
 	}
