@@ -193,7 +193,7 @@ func TestRetryAfterHoldsTheLane(t *testing.T) {
 	script(t, nil, func(r *rig) {
 		r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxInFlight = 1 })
 		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
-			if len(r.receiver.got) == 1 {
+			if r.receiver.count() == 1 {
 				return 429, 0, "600"
 			}
 			return 200, 0, ""
