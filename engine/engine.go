@@ -200,7 +200,7 @@ func (e *Engine) hand(p int, what *ledger.Applied) {
 	for n, part := range parts {
 		if !part.empty() {
 			part.p = p
-			parts[n] = appliedPart{}
+			parts[n] = part.likeIt()
 			e.shards[n].leave(func(in *inboxes) { in.applied = append(in.applied, part) })
 		}
 	}

@@ -161,7 +161,7 @@ func TestDiskFull(t *testing.T) { // G10
 func TestOpenedOnLowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := kv.NewCrashFS()
-		fs.SetFree(1<<20, 100<<30)
+		fs.SetFree(100<<20, 100<<30)
 		s := open(t, Options{FS: fs.FS, Logger: quiet})
 		if err := try(s, 0, event("x")); !errors.Is(err, ErrDiskFull) {
 			t.Errorf("low: got error %v, want ErrDiskFull", err)
@@ -173,6 +173,24 @@ func TestOpenedOnLowDisk(t *testing.T) {
 			t.Errorf("space again: got error %v", err)
 		}
 	})
+}
+
+// A store on a disk that has no room for a single flush is not opened: Pebble
+// would repeat that flush for ever. With a ballast there is something to give up.
+func TestOpenedOnFullDisk(t *testing.T) {
+	fs := kv.NewCrashFS()
+	fs.SetFree(1<<20, 100<<30)
+	if _, err := Open(Options{Dir: "/data", FS: fs.FS, Logger: quiet}); !errors.Is(err, ErrDiskFull) {
+		t.Fatalf("without a ballast: got error %v, want ErrDiskFull", err)
+	}
+	fs.SetFree(50<<30, 100<<30)
+	open(t, Options{Dir: "/data", FS: fs.FS, Logger: quiet}).Close() // makes the ballast
+	fs.SetFree(1<<20, 100<<30)
+	s, err := Open(Options{Dir: "/data", FS: fs.FS, Logger: quiet})
+	if err != nil {
+		t.Fatalf("with a ballast: got error %v", err)
+	}
+	s.Close()
 }
 
 // A write that finds the disk full takes the ballast, and goes on; the ballast

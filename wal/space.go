@@ -62,6 +62,16 @@ func newSpace(o Options, kick func()) *space {
 // found no space can end.
 func (s *space) path() string { return s.fs.Join(s.dir, "ballast") }
 
+// openable refuses to open a store that could not even finish the flush which
+// opening it may need: Pebble would repeat that for ever. With a ballast there
+// is something to give up.
+func (s *space) openable() error {
+	if free := s.free.Load(); free >= 0 && free < s.size/4 && !s.ballast.Load() {
+		return fmt.Errorf("%w: %s has %d MiB free, and at least %d are needed to start", ErrDiskFull, s.dir, free>>20, s.size>>22)
+	}
+	return nil
+}
+
 // refusal is the error for a submission at this moment.
 func (s *space) refusal(event bool) error {
 	if level := s.level.Load(); level == refuseAll || event && level == refuseEvents {

@@ -84,6 +84,9 @@ func (s *Store) open() error {
 	s.keeper = newKeeper(s)
 	s.keeper.kick() // the disk may be low already
 	s.space = newSpace(s.opts, s.keeper.kick)
+	if err := s.space.openable(); err != nil {
+		return err
+	}
 	if s.db, err = kv.Open(s.kvOptions()); err != nil {
 		return readError(err)
 	}
