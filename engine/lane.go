@@ -46,12 +46,13 @@ type lane struct {
 	listed   bool // in shard.dirty
 
 	// Events never tried.
-	queue   []*attempt // in log order
-	scan    wal.Pos    // all that is owed up to here is in the queue or beyond it
-	behind  bool       // there is more on disk; what apply hands over is not taken
-	missed  wal.Pos    // the newest of what was not taken
-	recheck wal.Pos    // up to here, what is read from disk may have a row already
-	reading bool
+	queue    []*attempt // in log order
+	scan     wal.Pos    // all that is owed up to here is in the queue or beyond it
+	behind   bool       // there is more on disk; what apply hands over is not taken
+	withheld bool       // and it hands nothing over
+	missed   wal.Pos    // the newest of what was not taken
+	recheck  wal.Pos    // up to here, what is read from disk may have a row already
+	reading  bool
 
 	// Deliveries that wait for a retry.
 	due     []*attempt // read from the index, and due
@@ -146,7 +147,7 @@ func (l *lane) owe(o *ledger.Owed) {
 		return // it was read from disk before apply's word of it arrived
 	}
 	if l.behind || !l.settings.Load().Sends() || len(l.queue) >= l.appetite() || !l.shard.engine.memory.has() {
-		l.behind, l.missed = true, o.Pos
+		l.fall(o.Pos)
 		return
 	}
 	l.enqueue(&attempt{
@@ -178,8 +179,7 @@ func (l *lane) fallBehind() {
 	if keep == len(l.queue) {
 		return
 	}
-	l.behind = true
-	l.missed = max(l.missed, l.scan)
+	l.fall(l.scan)
 	l.scan = l.queue[keep].prev
 	for _, a := range l.queue[keep:] {
 		l.shard.engine.memory.give(a.size())
@@ -198,8 +198,28 @@ func (l *lane) took(r *readResult) {
 	}
 	l.scan = r.upTo
 	if l.scan >= l.missed {
-		l.behind = false
+		l.catchUp()
 	}
+}
+
+// fall makes the lane read from the log what it is owed, up to a position at
+// least. From now on apply need not hand anything over.
+func (l *lane) fall(missed wal.Pos) {
+	l.missed = max(l.missed, missed)
+	if !l.behind {
+		l.behind, l.withheld = true, true
+		l.shard.engine.ledger.Withhold(l.p, l.key)
+	}
+}
+
+// catchUp makes the lane live again if it has read everything. What apply
+// withheld meanwhile it has yet to read, and notes what comes by then.
+func (l *lane) catchUp() {
+	if l.withheld {
+		l.withheld = false
+		l.missed = max(l.missed, l.shard.engine.ledger.HandOver(l.p, l.key))
+	}
+	l.behind = l.scan < l.missed
 }
 
 // loaded merges what the reader found in the retry index. What was settled

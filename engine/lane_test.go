@@ -332,3 +332,30 @@ func TestDeletedLaneLeavesNothing(t *testing.T) {
 		r.want("payloads in memory", r.memory.used.Load(), int64(0))
 	})
 }
+
+// G2, G4: what apply does not hand to a lane that is behind is read from the
+// log, also what is posted while the lane catches up.
+func TestWithheldEventsArrive(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 10 * time.Millisecond, "" }
+		e := r.endpoint("one", nil)
+		r.verb(ledger.Pause, e)
+		r.post(500)
+		p := r.ledger.PartitionOf(org)
+		after(time.Second)
+		l := r.shardOf(p, e.Key).lanes[laneID{p, e.Key}]
+		if l == nil || !l.withheld || len(l.queue) > 0 {
+			r.Fatalf("lane of the paused endpoint: got %+v, want one that is behind, withheld and has nothing queued", l)
+		}
+		r.verb(ledger.Resume, e)
+		for range 100 {
+			r.post(3)
+			after(time.Millisecond)
+		}
+		r.settle()
+		r.want("arrivals", r.receiver.count(), 800)
+		r.post(5)
+		after(time.Second)
+		r.want("arrivals once it is live again", r.receiver.count(), 805)
+	})
+}

@@ -278,6 +278,9 @@ func (sh *shard) forget(l *lane) {
 		sh.engine.memory.give(a.size())
 	}
 	l.due, l.queue = nil, nil
+	if l.withheld {
+		sh.engine.ledger.HandOver(l.p, l.key)
+	}
 	delete(sh.lanes, laneID{l.p, l.key})
 }
 

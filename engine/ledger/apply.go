@@ -35,15 +35,17 @@ func (pt *partition) apply(recs []wal.Rec) error {
 	defer b.Close()
 	pt.scratch.begin()
 
+	last := recs[len(recs)-1].Pos
 	pt.mu.Lock()
 	err := pt.applyGroup(b, recs)
+	if err == nil {
+		pt.applied.Store(uint64(last))
+	}
 	pt.mu.Unlock()
 	if err != nil {
 		return err
 	}
 
-	last := recs[len(recs)-1].Pos
-	pt.applied.Store(uint64(last))
 	// The follower first: whoever has an answer may rely on the shard loops
 	// having been told.
 	if pt.follower != nil {
@@ -181,7 +183,11 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 	matched := pt.matcher.Match(ev, pt.scratch.endpoints[:0])
 	pt.scratch.endpoints = matched
 	for _, e := range matched {
-		pt.countMatch(pt.mu.members[e.Key], r.Pos, r.At)
+		m := pt.mu.members[e.Key]
+		pt.countMatch(m, r.Pos, r.At)
+		if m.withheld.Load() {
+			continue
+		}
 		pt.scratch.applied.Owed = append(pt.scratch.applied.Owed, Owed{Endpoint: e.Key, Pos: r.Pos, Event: ev, Matched: len(matched)})
 	}
 	pt.scratch.value = eventRow{pos: r.Pos, matched: len(matched)}.append(pt.scratch.value[:0])

@@ -39,6 +39,27 @@ func (l *Ledger) Lookup(p int, ep endpoint.Key) (*endpoint.Endpoint, Lane, bool)
 	return m.Endpoint, m.Lane, true
 }
 
+// Withhold lets apply count an endpoint's events without handing them over: its
+// lane is behind and reads them from the log. So one that takes nothing costs
+// the others next to nothing, however much it is owed.
+func (l *Ledger) Withhold(p int, ep endpoint.Key) { l.withhold(p, ep, true) }
+
+// HandOver ends Withhold. What was withheld is up to the position it returns;
+// everything after that is handed over.
+func (l *Ledger) HandOver(p int, ep endpoint.Key) wal.Pos { return l.withhold(p, ep, false) }
+
+// withhold works under the lock that apply holds for a whole group: a group has
+// seen the flag as it was before, and is applied, or sees it as it is now.
+func (l *Ledger) withhold(p int, ep endpoint.Key, withheld bool) wal.Pos {
+	pt := l.parts[p]
+	pt.mu.RLock()
+	defer pt.mu.RUnlock()
+	if m := pt.mu.members[ep]; m != nil {
+		m.withheld.Store(withheld)
+	}
+	return pt.appliedTo()
+}
+
 // EventsAfter visits the accepted events of partition p after one position, up
 // to and including another, in order, until visit returns false. The event is
 // borrowed during the call.

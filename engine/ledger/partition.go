@@ -49,9 +49,10 @@ type partition struct {
 type member struct {
 	*endpoint.Endpoint
 	Lane
-	dirty    bool // listed in partition.dirty
-	counting bool // listed in partition.matched
-	gone     bool // forgotten: its rows must not come back
+	withheld atomic.Bool // its events are not handed over, see Ledger.Withhold
+	dirty    bool        // listed in partition.dirty
+	counting bool        // listed in partition.matched
+	gone     bool        // forgotten: its rows must not come back
 }
 
 // scratch is memory that one group after the other reuses.
