@@ -134,27 +134,10 @@ func (sh *shard) drain(now int64) {
 		sh.apply(&in.applied[i])
 	}
 	for i := range in.read {
-		r := &in.read[i]
-		sh.engine.memory.give(r.bytes)
-		if r.err != nil {
-			sh.engine.storageFailed(r.err)
-			r.lane.reading = false
-			r.lane.pause(now + 1000)
-		} else {
-			r.lane.took(r)
-		}
-		sh.touch(r.lane)
+		sh.tookRead(&in.read[i], now)
 	}
 	for i := range in.loaded {
-		r := &in.loaded[i]
-		if r.err != nil {
-			sh.engine.storageFailed(r.err)
-			r.lane.loading, r.lane.nextDue = false, now
-			r.lane.pause(now + 1000)
-		} else {
-			r.lane.loaded(r, now)
-		}
-		sh.touch(r.lane)
+		sh.tookLoaded(&in.loaded[i], now)
 	}
 	for _, l := range in.ended {
 		sh.touch(l)
@@ -171,6 +154,32 @@ func (sh *shard) drain(now int64) {
 		close(barrier)
 	}
 	sh.drained = in.reset()
+}
+
+// A lane whose part of the disk cannot be read tries again after so long.
+const unreadablePause = 1000 // ms
+
+func (sh *shard) tookRead(r *readResult, now int64) {
+	sh.engine.memory.give(r.bytes)
+	if r.err != nil {
+		sh.engine.storageFailed(r.err)
+		r.lane.reading = false
+		r.lane.pause(now + unreadablePause)
+	} else {
+		r.lane.took(r)
+	}
+	sh.touch(r.lane)
+}
+
+func (sh *shard) tookLoaded(r *loadResult, now int64) {
+	if r.err != nil {
+		sh.engine.storageFailed(r.err)
+		r.lane.loading, r.lane.nextDue = false, now
+		r.lane.pause(now + unreadablePause)
+	} else {
+		r.lane.loaded(r, now)
+	}
+	sh.touch(r.lane)
 }
 
 func (sh *shard) apply(part *appliedPart) {
