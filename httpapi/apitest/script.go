@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,11 @@ type step struct {
 	target  string
 	header  [][2]string
 	body    string
+
+	// What the script says of the answer.
+	status       string
+	answerHeader [][2]string
+	answer       string
 }
 
 var shownHeaders = []string{"Content-Type", "Allow", "Cache-Control", "Etag", "Idempotent-Replayed", "Location", "Retry-After", "Www-Authenticate"}
@@ -53,14 +59,10 @@ type Side struct {
 	Settle func()
 }
 
-// Run runs every script that matches the pattern and compares what it gets
-// with what they say, or, with update, rewrites them.
-func Run(t *testing.T, pattern string, update bool, start func(t *testing.T) Side) {
-	paths, err := filepath.Glob(pattern)
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("scripts %s: found %d, %v", pattern, len(paths), err)
-	}
-	for _, path := range paths {
+// Run runs every script of a directory and compares what it gets with what they
+// say, or, with update, rewrites them.
+func Run(t *testing.T, dir string, update bool, start func(t *testing.T) Side) {
+	for _, path := range scripts(t, dir) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
 			want, err := os.ReadFile(path)
 			if err != nil {
@@ -76,6 +78,17 @@ func Run(t *testing.T, pattern string, update bool, start func(t *testing.T) Sid
 			compare(t, path, got, string(want))
 		})
 	}
+}
+
+// scripts lists the scripts of a directory.
+func scripts(t *testing.T, dir string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.txt"))
+	paths = slices.DeleteFunc(paths, func(path string) bool { return filepath.Base(path) == fieldsFile })
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("scripts of %s: found %d, %v", dir, len(paths), err)
+	}
+	return paths
 }
 
 // compare reports the first line that differs: the rest follows from it.
@@ -101,10 +114,12 @@ func parse(t *testing.T, text string) []step {
 	t.Helper()
 	var steps []step
 	var comment []string
-	settle, inRequest, inBody := false, false, false
+	var body *string // what a line that is nothing else belongs to
+	settle, inRequest := false, false
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		request, isRequest := strings.CutPrefix(line, "> ")
+		answer, isAnswer := strings.CutPrefix(line, "< ")
 		switch {
 		case isRequest && !inRequest:
 			method, target, ok := strings.Cut(request, " ")
@@ -112,22 +127,31 @@ func parse(t *testing.T, text string) []step {
 				t.Fatalf("line %q: expected a method and a target", line)
 			}
 			steps = append(steps, step{comment: comment, settle: settle, method: method, target: target})
-			comment, settle, inRequest, inBody = nil, false, true, true
+			comment, settle, inRequest = nil, false, true
+			body = &steps[len(steps)-1].body
 		case isRequest:
-			name, value, _ := strings.Cut(request, ":")
 			s := &steps[len(steps)-1]
-			s.header = append(s.header, [2]string{name, strings.TrimSpace(value)})
-		case strings.HasPrefix(line, "< "):
-			inRequest, inBody = false, false
+			s.header = append(s.header, headerLine(request))
+		case isAnswer && inRequest:
+			s := &steps[len(steps)-1]
+			s.status, inRequest, body = answer, false, &s.answer
+		case isAnswer:
+			s := &steps[len(steps)-1]
+			s.answerHeader = append(s.answerHeader, headerLine(answer))
 		case line == "! settle":
 			settle = true
-		case inBody:
-			steps[len(steps)-1].body += line + "\n"
-		case strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, "#") && !inRequest:
 			comment = append(comment, line)
+		case body != nil:
+			*body += line + "\n"
 		}
 	}
 	return steps
+}
+
+func headerLine(line string) [2]string {
+	name, value, _ := strings.Cut(line, ":")
+	return [2]string{name, strings.TrimSpace(value)}
 }
 
 // player replaces what differs from run to run.
