@@ -33,6 +33,11 @@ test: ## every test, under the race detector, in random order
 test-short: ## the tests that take seconds, without the race detector
 	go test -short ./...
 
+.PHONY: test-clients
+test-clients: build ## the server against the libraries of its users: Go, and Node with npm
+	cd testdata/clients/go && go vet . && go test -shuffle=on -count=1 .
+	cd testdata/clients/node && npm ci --no-audit --no-fund && npm test
+
 .PHONY: check
 check: ## format, vet, staticcheck, golangci-lint, go.mod tidy
 	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \

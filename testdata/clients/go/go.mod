@@ -1,0 +1,5 @@
+module github.com/hookwheel/hookwheel/testdata/clients/go
+
+go 1.26
+
+require github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
