@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"sync"
@@ -65,10 +66,9 @@ func (o *once) do(c *wire.Ctx) error {
 	}
 	c.SetHeader("Idempotency-Key", string(given))
 	key := digest([]byte(c.Organization), c.Method(), c.URI().PathOriginal(), given)
+	policy := c.Dialect.Idempotency
 	if !o.enter(key) {
-		e := wire.Conflict(wire.CodeKeyInUse, "a request with the same idempotency key is still being processed")
-		e.RetryAfter = time.Second
-		return e
+		return cmp.Or(policy.InUse, wire.KeyInUse())
 	}
 	defer o.leave(key)
 
@@ -79,7 +79,7 @@ func (o *once) do(c *wire.Ctx) error {
 	case err != nil:
 		return err
 	case ok && kept.Fingerprint != fingerprint:
-		return wire.KeyReused()
+		return cmp.Or(policy.Reused, wire.KeyReused())
 	case ok:
 		c.SetHeader("Idempotent-Replayed", "true")
 		c.SetStatusCode(kept.Status)
@@ -98,7 +98,7 @@ func (o *once) do(c *wire.Ctx) error {
 		Status:      c.Response.StatusCode(),
 		ContentType: string(c.Response.Header.ContentType()),
 		Body:        c.Response.Body(),
-		ExpiresAt:   time.Now().Add(answerLifetime).UnixMilli(),
+		ExpiresAt:   time.Now().Add(cmp.Or(policy.Lifetime, answerLifetime)).UnixMilli(),
 	})
 }
 

@@ -81,6 +81,23 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// A dialect may refuse a key that comes with other content in its own way.
+func TestOnceByDialect(t *testing.T) {
+	h := start(t, func(o *Options) {
+		o.Answers = &memoryAnswers{kept: map[string]Answer{}}
+		o.Dialects = []*wire.Dialect{{
+			Name: "own", Render: plain("own"), Idempotency: wire.Idempotency{Reused: wire.Conflict("idempotency_error", "")},
+			Routes:   []wire.Route{{Method: "POST", Pattern: "/things", Once: true, Handle: func(c *wire.Ctx) error { return c.Raw(200, nil) }}},
+			Prefixes: []string{"/things"},
+		}}
+	})
+	const headers = "Authorization: Bearer writer\r\nIdempotency-Key: k\r\n"
+	h.one(t, "POST", "/things", headers, "a")
+	if got, want := body(h.one(t, "POST", "/things", headers, "b")), "own 409 idempotency_error"; got != want {
+		t.Errorf("other content: got %q, want %q", got, want)
+	}
+}
+
 // Of two requests with the same key at the same time, one is executed.
 func TestOnceConcurrently(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})

@@ -16,9 +16,6 @@ import (
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
-// OrganizationHeader is how an admin key says for whom it acts.
-const OrganizationHeader = "Hookwheel-Organization"
-
 // headerReceived runs when the headers are in and the body is not. It can only
 // set limits and mark the connection; what is wrong is told by process.
 func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
@@ -51,7 +48,12 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) int {
 	if n := h.ContentLength(); n >= 0 && n <= s.options.AnonymousBodySize {
 		return s.options.AnonymousBodySize // the usual case, decided without looking at the key
 	}
-	if _, err := s.authenticate(h); err != nil {
+	credential, err := auth.Credential(h.Peek("Authorization"), h.Peek("X-Api-Key"))
+	if err != nil {
+		return s.options.AnonymousBodySize
+	}
+	_, err = auth.Authenticate(s.options.Tenants, credential, "", time.Now())
+	if err != nil && !errors.Is(err, auth.ErrNoOrganization) {
 		return s.options.AnonymousBodySize
 	}
 	return s.options.MaxBodySize
@@ -89,7 +91,7 @@ func (s *Server) begin(rc *fasthttp.RequestCtx) *wire.Ctx {
 	c.RequestID = wire.RequestID(rc.Request.Header.Peek("X-Request-Id"))
 	c.Cursors = s.cursors
 	c.Dialect = s.router.native
-	c.Source = s.source(rc)
+	c.Source, c.Scheme = s.origin(rc)
 	return c
 }
 
@@ -124,7 +126,7 @@ func (s *Server) process(c *wire.Ctx) (e *entry, err error) {
 	if fault != nil {
 		return nil, fault
 	}
-	c.Route, c.Dialect = e.route, e.dialect
+	c.Route = e.route
 	for i, name := range e.params {
 		c.SetParam(name, params[i])
 	}
@@ -135,34 +137,6 @@ func (s *Server) process(c *wire.Ctx) (e *entry, err error) {
 		return e, s.once.do(c)
 	}
 	return e, c.Route.Handle(c)
-}
-
-// admit checks the caller's key and its scopes.
-func (s *Server) admit(c *wire.Ctx) error {
-	if c.Route.Public {
-		return nil
-	}
-	p, err := s.authenticate(&c.Request.Header)
-	switch {
-	case errors.Is(err, auth.ErrForeign):
-		return wire.Forbidden("the API key belongs to another organization").Because(err)
-	case errors.Is(err, auth.ErrNoOrganization) && c.Route.Scope&auth.Admin == 0:
-		return wire.NotFound("organization").Because(err)
-	case err != nil && !errors.Is(err, auth.ErrNoOrganization): // an admin may create what is not there yet
-		return wire.Unauthorized().Because(err)
-	case !p.Allows(c.Route.Scope):
-		return wire.Forbidden("the API key lacks the scope %s", c.Route.Scope)
-	}
-	c.Principal, c.Organization = p, p.Organization
-	return nil
-}
-
-func (s *Server) authenticate(h *fasthttp.RequestHeader) (auth.Principal, error) {
-	credential, err := auth.Credential(h.Peek("Authorization"), h.Peek("X-Api-Key"))
-	if err != nil {
-		return auth.Principal{}, err
-	}
-	return auth.Authenticate(s.options.Tenants, credential, string(h.Peek(OrganizationHeader)), time.Now())
 }
 
 // fail renders an error: the only place where one becomes a response.

@@ -91,6 +91,9 @@ func (r *router) add(d *wire.Dialect, route *wire.Route, stats func(*wire.Route)
 	if len(params) > wire.MaxParams {
 		return fmt.Errorf("more than %d parameters", wire.MaxParams)
 	}
+	if route.Tenant != "" && !slices.Contains(params, route.Tenant) {
+		return fmt.Errorf("no parameter %s to name the organization", route.Tenant)
+	}
 	if at.find(route.Method) != nil {
 		return fmt.Errorf("already taken")
 	}

@@ -122,6 +122,7 @@ func TestBadRoutes(t *testing.T) {
 		"twice":               routes("GET /a/{x}", "GET /a/{y}"),
 		"no slash":            routes("GET a"),
 		"too many parameters": routes("GET /{a}/{b}/{c}/{d}/{e}"),
+		"no tenant":           {{Method: "GET", Pattern: "/a/{x}", Tenant: "org"}},
 		"too many segments":   routes("GET " + strings.Repeat("/a", maxSegments+1)),
 	} {
 		if _, err := newRouter([]*wire.Dialect{{Routes: list}}, func(*wire.Route) *routeStats { return nil }); err == nil {

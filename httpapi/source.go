@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"strings"
@@ -8,16 +9,21 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// source is the address that a request came from: the peer's, or if the peer is
-// a trusted proxy, the last one in X-Forwarded-For that is not.
-func (s *Server) source(rc *fasthttp.RequestCtx) netip.Addr {
+// origin is where a request came from and by which scheme: the peer's address
+// and its connection. If the peer is a trusted proxy, it is the last address in
+// X-Forwarded-For that is not one, and what X-Forwarded-Proto says.
+func (s *Server) origin(rc *fasthttp.RequestCtx) (source netip.Addr, scheme string) {
+	scheme = "http"
 	peer, ok := rc.RemoteAddr().(*net.TCPAddr)
 	if !ok {
-		return netip.Addr{}
+		return netip.Addr{}, scheme
 	}
-	addr := peer.AddrPort().Addr().Unmap()
-	if !s.trusted(addr) {
-		return addr
+	source = peer.AddrPort().Addr().Unmap()
+	if !s.trusted(source) {
+		return source, scheme
+	}
+	if bytes.EqualFold(rc.Request.Header.Peek("X-Forwarded-Proto"), []byte("https")) {
+		scheme = "https"
 	}
 	hops := strings.Split(string(rc.Request.Header.Peek("X-Forwarded-For")), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
@@ -25,11 +31,11 @@ func (s *Server) source(rc *fasthttp.RequestCtx) netip.Addr {
 		if err != nil {
 			break
 		}
-		if addr = hop.Unmap(); !s.trusted(addr) {
+		if source = hop.Unmap(); !s.trusted(source) {
 			break
 		}
 	}
-	return addr
+	return source, scheme
 }
 
 func (s *Server) trusted(addr netip.Addr) bool {

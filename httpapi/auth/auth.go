@@ -70,8 +70,8 @@ var (
 	ErrMalformed      = errors.New("auth: the Authorization header is neither Bearer nor Basic")
 	ErrUnknown        = errors.New("auth: no such API key")
 	ErrEnded          = errors.New("auth: the API key has expired or was revoked, or its organization is gone")
-	ErrForeign        = errors.New("auth: the API key belongs to another organization") // 403
-	ErrNoOrganization = errors.New("auth: no such organization")                        // 404, admins only
+	ErrForeign        = errors.New("auth: the API key does not act for that organization") // 403
+	ErrNoOrganization = errors.New("auth: no such organization")                           // 404, admins only
 )
 
 // DefaultOrganization is the one that an admin key acts for if it names none.

@@ -107,6 +107,11 @@ func TestScopes(t *testing.T) {
 			t.Fatalf("ParseScopes(%v): got %v, %v, want %v", s.Names(), got, err, s)
 		}
 	}
+	for alias, want := range aliases {
+		if got, err := ParseScopes([]string{alias}); err != nil || got != want || got&Admin != 0 {
+			t.Errorf("ParseScopes(%s): got %v, %v, want %v, which is not all", alias, got, err, want)
+		}
+	}
 	if _, err := ParseScopes([]string{"events:read", "events"}); err == nil {
 		t.Error("ParseScopes of an unknown name: got no error")
 	}

@@ -20,6 +20,8 @@ const (
 	SecretsRead                       // see signing secrets
 	DeliveriesRead                    // see deliveries and their attempts
 	DeliveriesWrite                   // retry, cancel and replay deliveries
+	KeysRead                          // see the API keys and OAuth clients of the organization
+	KeysWrite                         // make and revoke them, with no more rights than one has
 	Admin                             // organizations, keys, audit, backups; and everything else
 
 	allScopes = Admin<<1 - 1
@@ -27,11 +29,21 @@ const (
 
 // Ordinary is what a key of an organization gets when it is created without a
 // list of scopes.
-const Ordinary = allScopes &^ (Admin | SecretsRead)
+const Ordinary = allScopes &^ (Admin | KeysRead | KeysWrite | SecretsRead)
 
 var scopeNames = [...]string{
 	"events:write", "events:read", "endpoints:read", "endpoints:write",
-	"secrets:read", "deliveries:read", "deliveries:write", "admin",
+	"secrets:read", "deliveries:read", "deliveries:write", "keys:read", "keys:write", "admin",
+}
+
+// aliases are the rights that clients of the dialects know by their names.
+var aliases = map[string]Scope{
+	"organizations:read":  EventsRead | EndpointsRead | DeliveriesRead | KeysRead,
+	"organizations:write": EndpointsWrite | DeliveriesWrite | KeysWrite,
+	"read":                EventsRead | EndpointsRead | DeliveriesRead,
+	"write":               EventsWrite | EndpointsWrite | DeliveriesWrite,
+	"webhooks:read":       EventsRead | EndpointsRead | DeliveriesRead,
+	"webhooks:write":      EndpointsWrite | DeliveriesWrite,
 }
 
 // Names lists the rights in s, in the order of their declaration.
@@ -47,10 +59,15 @@ func (s Scope) Names() []string {
 
 func (s Scope) String() string { return strings.Join(s.Names(), " ") }
 
-// ParseScopes is the inverse of Names, in any order.
+// ParseScopes is the inverse of Names, in any order; aliases stand for the
+// rights that they consist of.
 func ParseScopes(names []string) (Scope, error) {
 	var s Scope
 	for _, name := range names {
+		if alias, ok := aliases[name]; ok {
+			s |= alias
+			continue
+		}
 		i := slices.Index(scopeNames[:], name)
 		if i < 0 {
 			return 0, fmt.Errorf("unknown scope %q: expected one of %s", name, strings.Join(scopeNames[:], ", "))

@@ -78,11 +78,10 @@ func (a *api) createOrganization(c *wire.Ctx) error {
 }
 
 // organization is the one that the path names. Who holds the scope admin
-// without an admin key administers its own organization and sees no other.
+// without an admin key administers its own organization and no other.
 func (a *api) organization(c *wire.Ctx) (*ledger.Organization, error) {
-	id := c.Param("org")
-	o, found := a.ledger.Organization(id)
-	if !found || !c.Principal.Admin && id != c.Principal.Organization {
+	o, found := a.ledger.Organization(c.Organization)
+	if !found {
 		return nil, wire.NotFound("organization")
 	}
 	return o, nil

@@ -23,11 +23,12 @@ type Ctx struct {
 	*fasthttp.RequestCtx
 
 	RequestID    string         // the caller's X-Request-Id if it is a sane one, else made here
-	Principal    auth.Principal // zero on public routes
-	Organization string         // the one that the request acts for; "" on public routes
+	Principal    auth.Principal // zero without a key, see Route
+	Organization string         // the one that the request acts for; "" without a key
 	Source       netip.Addr     // whom it came from, behind trusted proxies
+	Scheme       string         // http or https, as the caller sees it
 	Route        *Route         // nil as long as none was found
-	Dialect      *Dialect       // whose shape errors take; never nil
+	Dialect      *Dialect       // the owner of the path, whose shape errors take; never nil
 	Cursors      *Cursors       // the store's
 
 	params [MaxParams]param
@@ -95,6 +96,16 @@ func (c *Ctx) QueryBool(name string, fallback bool) (bool, error) {
 
 // Header returns a request header.
 func (c *Ctx) Header(name string) string { return string(c.Request.Header.Peek(name)) }
+
+// BaseURL is where the caller reached the API, "https://host:port", to make
+// absolute links from; "" if the request does not say, as HTTP/1.0 may.
+func (c *Ctx) BaseURL() string {
+	host := c.Host()
+	if len(host) == 0 {
+		return ""
+	}
+	return c.Scheme + "://" + string(host)
+}
 
 // SetHeader sets a response header.
 func (c *Ctx) SetHeader(name, value string) { c.Response.Header.Set(name, value) }

@@ -142,6 +142,15 @@ func KeyReused() *Error {
 	}
 }
 
+// KeyInUse is 409 for an idempotency key whose first request is still being
+// processed.
+func KeyInUse() *Error {
+	return &Error{
+		Status: fasthttp.StatusConflict, Code: CodeKeyInUse,
+		Detail: "a request with the same idempotency key is still being processed", RetryAfter: time.Second,
+	}
+}
+
 // TooLarge is 413. limit is in bytes.
 func TooLarge(what string, limit int) *Error {
 	return &Error{

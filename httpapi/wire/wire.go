@@ -16,6 +16,7 @@ package wire
 
 import (
 	"strings"
+	"time"
 
 	"github.com/hookwheel/hookwheel/httpapi/auth"
 )
@@ -36,6 +37,16 @@ type Route struct {
 	// Organization of the Ctx are then empty.
 	Public bool
 
+	// OptionalKey is for operations that prove their caller in another way but
+	// accept a key too: without one they are like Public, and one that is given
+	// must be valid. Every refusal of it is 401.
+	OptionalKey bool
+
+	// Tenant is the name of the parameter in Pattern that names the organization
+	// which the request is for; "" = none does. The key must belong to it, or be
+	// an admin key, which then acts for it.
+	Tenant string
+
 	// Once makes a POST or DELETE honour the Idempotency-Key header: a
 	// repetition gets the first answer again instead of being executed again.
 	Once bool
@@ -55,6 +66,21 @@ type Dialect struct {
 
 	// Slash lets every route also end in a slash.
 	Slash bool
+
+	// OrganizationHeaders name an organization as Hookwheel-Organization does:
+	// an admin key chooses by them, and for any other key they must name its own.
+	OrganizationHeaders []string
+
+	// Idempotency says how routes with Once treat their keys.
+	Idempotency Idempotency
+}
+
+// Idempotency is a dialect's way with the Idempotency-Key header. The zero value
+// is the way of the IETF's draft.
+type Idempotency struct {
+	Lifetime time.Duration // of an answer that is kept; 0 = 24 h
+	Reused   *Error        // refusal of a key that comes with other content; nil = KeyReused
+	InUse    *Error        // refusal of a twin while the first is being executed; nil = KeyInUse
 }
 
 // Renderer writes an error into the response. Status and headers are set

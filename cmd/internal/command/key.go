@@ -37,7 +37,7 @@ func keyCreate() *cli.Command {
 		expires time.Duration
 	)
 	f := flagsOf("key create").in("Key")
-	f.words(&scopes, "scopes", "what it may do, `SCOPES` out of events:write, events:read, endpoints:read, endpoints:write, secrets:read, deliveries:read, deliveries:write, admin")
+	f.words(&scopes, "scopes", "what it may do, `SCOPES` out of events:write, events:read, endpoints:read, endpoints:write, secrets:read, deliveries:read, deliveries:write, keys:read, keys:write, admin")
 	f.duration(&expires, "expires", "valid for `TIME`", 0, time.Minute, 3650*day, "until it is revoked")
 	return &cli.Command{
 		Name: "create", Usage: "make a key and show it, once", ArgsUsage: "NAME",
