@@ -52,6 +52,21 @@ func ParseState(name string) (State, bool) {
 	return 0, false
 }
 
+// StateSet is a set of states.
+type StateSet uint8
+
+// SetOf makes a set.
+func SetOf(states ...State) StateSet {
+	var set StateSet
+	for _, s := range states {
+		set |= 1 << s
+	}
+	return set
+}
+
+// Has reports whether a state is in the set.
+func (set StateSet) Has(s State) bool { return set&(1<<s) != 0 }
+
 // Terminal reports whether nothing more happens to the delivery by itself.
 func (s State) Terminal() bool { return s >= Succeeded && s.valid() }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -75,9 +76,9 @@ func (l *Ledger) Delivery(org string, id delivery.ID) (*Delivery, bool, error) {
 }
 
 // delivery looks up the delivery of an event; nil if there is none, or if it is
-// not in the state that is asked for, when one is. Row and endpoint are of one
-// moment. The endpoint must be of the event's organization.
-func (pt *partition) delivery(ev *event.Event, ref Ref, state delivery.State) (*Delivery, error) {
+// in none of the states that are asked for, when some are. Row and endpoint are
+// of one moment. The endpoint must be of the event's organization.
+func (pt *partition) delivery(ev *event.Event, ref Ref, states delivery.StateSet) (*Delivery, error) {
 	pt.mu.RLock()
 	defer pt.mu.RUnlock()
 	m := pt.mu.members[ref.Endpoint]
@@ -94,7 +95,7 @@ func (pt *partition) delivery(ev *event.Event, ref Ref, state delivery.State) (*
 	if now := m.state(row.State); now != row.State { // its endpoint was deleted
 		row.State, row.Next, row.Updated = now, 0, max(row.Updated, m.DeletedAt)
 	}
-	if state != 0 && row.State != state {
+	if states != 0 && !states.Has(row.State) {
 		return nil, nil
 	}
 	d := &Delivery{
@@ -107,14 +108,31 @@ func (pt *partition) delivery(ev *event.Event, ref Ref, state delivery.State) (*
 	return d, err
 }
 
+// AppendPayload appends the body of a delivery as it was sent or, before the
+// first attempt, as it would be sent now.
+func (l *Ledger) AppendPayload(dst []byte, d *Delivery) (_ []byte, err error) {
+	how := cmp.Or(d.Render, event.RenderingOf(d.Endpoint.PayloadFormat, d.Event))
+	matched := 0
+	if how.Format() == event.Snapshot {
+		if matched, err = l.Matched(d.Event); err != nil {
+			return dst, err
+		}
+	}
+	return event.AppendBody(dst, d.Event, how, matched, d.Endpoint.SnapshotAPIVersion)
+}
+
 // DeliveryFilter chooses deliveries. The zero value is all.
 type DeliveryFilter struct {
-	Endpoint endpoint.Key // 0 = all
-	Event    event.ID     // zero = all
-	State    delivery.State
-	Type     string // of the event; "" = all
-	From     int64  // their events came in then or later, Unix ms; 0 = no bound
-	To       int64  // their events came in earlier; 0 = no bound
+	Endpoint endpoint.Key      // 0 = all
+	Event    event.ID          // zero = all
+	States   delivery.StateSet // 0 = all
+	Type     string            // of the event; "" = all
+	From     int64             // their events came in then or later, Unix ms; 0 = no bound
+	To       int64             // their events came in earlier; 0 = no bound
+
+	// Endpoints chooses among all endpoints, deleted ones included, instead of
+	// Endpoint; nil = all. It is called while the ledger waits: be quick.
+	Endpoints func(*endpoint.Endpoint) bool
 }
 
 // Deliveries lists deliveries of an organization, of new events first, and for
@@ -125,7 +143,7 @@ func (l *Ledger) Deliveries(org string, f DeliveryFilter, page Page) (*List[Deli
 	pt := l.partition(org)
 	var to []endpoint.Key
 	if f.Endpoint == 0 {
-		to = pt.keysOf(org)
+		to = pt.keysOf(org, f.Endpoints)
 	} else if _, found := l.FindKey(org, f.Endpoint); found {
 		to = append(to, f.Endpoint)
 	}
@@ -136,7 +154,7 @@ func (l *Ledger) Deliveries(org string, f DeliveryFilter, page Page) (*List[Deli
 	case f.Event != event.ID{}:
 		read := func() (Accepted, bool, error) { return l.Event(org, f.Event) }
 		_, err = ofEvent(r, pt, &f, nil, read, to)
-	case f.Endpoint != 0 && f.State > delivery.Pending && f.State != delivery.Canceled:
+	case f.Endpoint != 0 && f.States != 0 && f.States&withoutRow == 0:
 		err = ofRows(r, pt, &f, to[0])
 	default:
 		err = eachEvent(r, pt, org, f.Type, timeRange{f.From, f.To}, func(cursor []byte, read readEvent) (bool, error) {
@@ -146,19 +164,24 @@ func (l *Ledger) Deliveries(org string, f DeliveryFilter, page Page) (*List[Deli
 	return r.result(), err
 }
 
+// withoutRow are the states that a delivery can be in before it has a row.
+var withoutRow = delivery.SetOf(delivery.Pending, delivery.Canceled)
+
 // ofEvents is the part of the filter that chooses events.
 func (f *DeliveryFilter) ofEvents() *EventFilter {
 	return &EventFilter{Type: f.Type, CreatedAfter: f.From, CreatedBefore: f.To}
 }
 
 // keysOf are the keys of an organization's endpoints, deleted ones included, in
-// their order.
-func (pt *partition) keysOf(org string) []endpoint.Key {
+// their order; of those that are chosen, or of all.
+func (pt *partition) keysOf(org string, chosen func(*endpoint.Endpoint) bool) []endpoint.Key {
 	pt.mu.RLock()
 	defer pt.mu.RUnlock()
-	keys := make([]endpoint.Key, len(pt.mu.byOrg[org]))
-	for i, m := range pt.mu.byOrg[org] {
-		keys[i] = m.Key
+	keys := make([]endpoint.Key, 0, len(pt.mu.byOrg[org]))
+	for _, m := range pt.mu.byOrg[org] {
+		if chosen == nil || chosen(m.Endpoint) {
+			keys = append(keys, m.Key)
+		}
 	}
 	return keys
 }
@@ -186,7 +209,7 @@ func ofEvent(r *reader[Delivery], pt *partition, f *DeliveryFilter, cursor []byt
 			key = to[len(to)-1-i]
 		}
 		more, err := r.offer(at(key), func() (*Delivery, error) {
-			return pt.delivery(a.Event, Ref{Endpoint: key, Pos: a.Pos}, f.State)
+			return pt.delivery(a.Event, Ref{Endpoint: key, Pos: a.Pos}, f.States)
 		})
 		if err != nil || !more {
 			return false, err
@@ -195,15 +218,16 @@ func ofEvent(r *reader[Delivery], pt *partition, f *DeliveryFilter, cursor []byt
 	return true, nil
 }
 
-// ofRows offers the deliveries of one endpoint that have a row, and are in the
-// state that the filter names. Their cursors are position and replay.
+// ofRows offers the deliveries of one endpoint that have a row, and are in one
+// of the states that the filter names. Their cursors are position and replay.
 func ofRows(r *reader[Delivery], pt *partition, f *DeliveryFilter, to endpoint.Key) error {
-	if pt.ended(to, f.State) == 0 {
+	if pt.rows(to, f.States) == 0 {
 		return nil
 	}
 	prefix := pt.endpointKey(tableDelivery, to)
-	if indexed(f.State) {
-		prefix = pt.endpointKey(tableTerminal, to).U8(byte(f.State))
+	state, byIndex := onlyIndexed(f.States)
+	if byIndex {
+		prefix = pt.endpointKey(tableTerminal, to).U8(byte(state))
 	}
 	lower, upper, err := pt.positions(timeRange{f.From, f.To})
 	if err != nil {
@@ -213,8 +237,8 @@ func ofRows(r *reader[Delivery], pt *partition, f *DeliveryFilter, to endpoint.K
 		ref := Ref{Endpoint: to, Pos: wal.Pos(keyU64(part, 0)), Replay: keyU32(part, 8)}
 		return r.offer(part, func() (*Delivery, error) {
 			var row delivery.Row
-			if !indexed(f.State) {
-				if err := row.Decode(value); err != nil || row.State != f.State {
+			if !byIndex {
+				if err := row.Decode(value); err != nil || !f.States.Has(row.State) {
 					return nil, err
 				}
 			}
@@ -222,17 +246,34 @@ func ofRows(r *reader[Delivery], pt *partition, f *DeliveryFilter, to endpoint.K
 			if err != nil || !found || !f.ofEvents().matches(&a) {
 				return nil, err
 			}
-			return pt.delivery(a.Event, ref, f.State)
+			return pt.delivery(a.Event, ref, f.States)
 		})
 	})
 }
 
-// ended is how many of an endpoint's deliveries are, or have ended, in a state.
-func (pt *partition) ended(ep endpoint.Key, s delivery.State) uint64 {
+// onlyIndexed is the one state of a set, if that has an index.
+func onlyIndexed(states delivery.StateSet) (delivery.State, bool) {
+	for _, s := range [...]delivery.State{delivery.Failed, delivery.Exhausted} {
+		if states == delivery.SetOf(s) {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
+// rows is how many of an endpoint's deliveries are, or have ended, in one of
+// the states.
+func (pt *partition) rows(ep endpoint.Key, states delivery.StateSet) (n uint64) {
 	pt.mu.RLock()
 	defer pt.mu.RUnlock()
-	if m := pt.mu.members[ep]; m != nil {
-		return m.Rows[s]
+	m := pt.mu.members[ep]
+	if m == nil {
+		return 0
 	}
-	return 0
+	for s, rows := range m.Rows {
+		if states.Has(delivery.State(s)) {
+			n += rows
+		}
+	}
+	return n
 }

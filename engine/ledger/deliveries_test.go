@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/wal"
 )
 
@@ -43,7 +44,7 @@ func TestDelivery(t *testing.T) {
 	check(t, "error", d.Last.Snippet, "failure 1")
 	check(t, "delivered at", d.DeliveredAt(), int64(0))
 	check(t, "attempts by default", d.MaxAttempts(8), 8)
-	rows, err := f.Deliveries("org_a", DeliveryFilter{Endpoint: e.Key, State: delivery.Retrying}, Page{Limit: 10})
+	rows, err := f.Deliveries("org_a", DeliveryFilter{Endpoint: e.Key, States: delivery.SetOf(delivery.Retrying)}, Page{Limit: 10})
 	f.mustDo(err)
 	check(t, "listed by state", len(rows.Items), 1)
 	f.mustDo(f.onDelivery(e, at, Retry))
@@ -120,7 +121,7 @@ func TestDeliveryOfNobody(t *testing.T) {
 			t.Errorf("attempts of %s: got found %t, error %v, want not found", what, found, err)
 		}
 	}
-	for _, filter := range []DeliveryFilter{{Endpoint: e.Key}, {Event: ev.ID}, {Endpoint: e.Key, State: delivery.Retrying}, {Endpoint: e.Key, Type: "a"}} {
+	for _, filter := range []DeliveryFilter{{Endpoint: e.Key}, {Event: ev.ID}, {Endpoint: e.Key, States: delivery.SetOf(delivery.Retrying)}, {Endpoint: e.Key, Type: "a"}} {
 		list, err := f.Deliveries("org_b", filter, Page{Limit: 10})
 		f.mustDo(err)
 		check(t, fmt.Sprintf("items of %+v for another organization", filter), len(list.Items), 0)
@@ -128,7 +129,7 @@ func TestDeliveryOfNobody(t *testing.T) {
 	list, err := f.Events("org_b", EventFilter{Endpoint: e.Key}, Page{Limit: 10})
 	f.mustDo(err)
 	check(t, "events of a foreign endpoint", len(list.Items), 0)
-	for _, o := range f.Endpoints("org_a", 0, 10, false) {
+	for _, o := range f.Endpoints("org_a", nil, Page{Limit: 10}).Items {
 		check(t, "organization of a listed endpoint", o.Organization, "org_a")
 	}
 	_, found := f.Endpoint("org_b", "ed_1")
@@ -188,18 +189,23 @@ func TestDeliveries(t *testing.T) {
 	f.expire(events[4].Pos)
 	late := f.create("org_a", "ed_late")
 
-	states := make([]delivery.State, delivery.States)
-	for s := range states {
-		states[s] = delivery.State(s)
+	states := []delivery.StateSet{
+		0, delivery.SetOf(delivery.Succeeded, delivery.Failed), delivery.SetOf(delivery.Failed, delivery.Exhausted),
+		delivery.SetOf(delivery.Failed, delivery.Exhausted, delivery.Canceled), delivery.SetOf(delivery.Pending, delivery.Retrying),
 	}
+	for s := delivery.Pending; s < delivery.States; s++ {
+		states = append(states, delivery.SetOf(s))
+	}
+	some := func(e *endpoint.Endpoint) bool { return e.Key == paid.Key || e.Key == deleted.Key }
 	for _, to := range []endpoint.Key{0, all.Key, paid.Key, deleted.Key, late.Key, foreign.Key, 9999} {
 		for _, state := range states {
 			for _, rest := range []DeliveryFilter{
 				{}, {Type: "paid"}, {Event: events[20].ID}, {Event: events[2].ID}, {From: events[12].ReceivedAt, To: events[20].ReceivedAt},
 				{Type: "sent", From: events[13].ReceivedAt}, {Event: events[20].ID, Type: "sent"},
+				{Endpoints: some}, {Endpoints: some, Type: "sent"},
 			} {
 				filter := rest
-				filter.Endpoint, filter.State = to, state
+				filter.Endpoint, filter.States = to, state
 				want := f.naive(&filter, events, []*endpoint.Endpoint{all, paid, deleted, late})
 				for _, limit := range []int{3, 1000} {
 					got := pages(t, limit, func(p Page) (*List[Delivery], error) { return f.Deliveries("org_a", filter, p) }, idOf, nil)
@@ -218,7 +224,8 @@ func (f *fixture) naive(filter *DeliveryFilter, events []Accepted, to []*endpoin
 		for _, e := range to {
 			d, found, err := f.Delivery("org_a", delivery.ID{Event: a.ID, Endpoint: uint64(e.Key)})
 			f.mustDo(err)
-			if found && (filter.Endpoint == 0 || filter.Endpoint == e.Key) && (filter.State == 0 || filter.State == d.State) &&
+			if found && (filter.Endpoint == 0 || filter.Endpoint == e.Key) && (filter.States == 0 || filter.States.Has(d.State)) &&
+				(filter.Endpoint != 0 || filter.Endpoints == nil || filter.Endpoints(e)) &&
 				(filter.Type == "" || filter.Type == a.Type) && (filter.Event.IsZero() || filter.Event == a.ID) &&
 				a.ReceivedAt >= filter.From && (filter.To == 0 || a.ReceivedAt < filter.To) {
 				all = append(all, idOf(*d))
@@ -226,6 +233,36 @@ func (f *fixture) naive(filter *DeliveryFilter, events []Accepted, to []*endpoin
 		}
 	}
 	return all
+}
+
+// G7: what is shown is what is sent, before the first attempt and after it,
+// whichever way the delivery was found.
+func TestAppendPayload(t *testing.T) {
+	f := newLedger(t, 1)
+	snapshot := wanted("org_a", "ed_1")
+	snapshot.PayloadFormat = event.Snapshot
+	f.mustDo(f.change(0, snapshot))
+	f.create("org_a", "ed_2")
+	e := f.now("org_a", "ed_1")
+	ev := f.newEvent("org_a", "a")
+	v := f.post(ev)
+	ev.ReceivedAt = v.At
+	how := event.RenderingOf(event.Snapshot, ev)
+	want, err := event.AppendBody(nil, ev, how, 2, "")
+	f.mustDo(err)
+	show := func(what string, filter DeliveryFilter) {
+		t.Helper()
+		list, err := f.Deliveries("org_a", filter, Page{Limit: 1})
+		f.mustDo(err)
+		got, err := f.AppendPayload([]byte("…"), &list.Items[0])
+		f.mustDo(err)
+		check(t, what, string(got), "…"+string(want))
+	}
+	show("payload of one that is pending", DeliveryFilter{Endpoint: e.Key})
+	o := f.outcome(e, v.Pos, 1, delivery.Failed)
+	o.Render = how
+	f.write(0, wal.Outcome, o.Append(nil))
+	show("payload of one that failed", DeliveryFilter{Endpoint: e.Key, States: delivery.SetOf(delivery.Failed)})
 }
 
 func TestDeliveriesOfADeletedEndpoint(t *testing.T) {

@@ -49,9 +49,12 @@ func pages[T any, K comparable](t tester, limit int, read func(Page) (*List[T], 
 				t.Errorf("there and back: got %v, want %v", got, want)
 			}
 		}
+		check(t, "a first and a last", [2]bool{list.First != nil, list.Last != nil}, [2]bool{len(list.Items) > 0, len(list.Items) > 0 || list.After != nil})
 		if list.After == nil {
+			checkEnds(t, list, limit, read, between == nil)
 			return all
 		}
+		check(t, "the last of a part that is not the end", string(list.Last), string(list.After))
 		if calls > 10_000 {
 			t.Fatal("the list does not end")
 		}
@@ -59,6 +62,27 @@ func pages[T any, K comparable](t tester, limit int, read func(Page) (*List[T], 
 		if between != nil {
 			between()
 		}
+	}
+}
+
+// checkEnds reads on beyond both ends of the last part of a list.
+func checkEnds[T any](t tester, list *List[T], limit int, read func(Page) (*List[T], error), still bool) {
+	t.Helper()
+	if list.Last == nil {
+		return
+	}
+	beyond, err := read(Page{Limit: limit, After: list.Last})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "items behind the last", len(beyond.Items), 0)
+	check(t, "ends of nothing", [2]bool{beyond.First != nil, beyond.Last != nil}, [2]bool{})
+	before, err := read(Page{Limit: limit, Before: list.First})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if still {
+		check(t, "something before the first", len(before.Items) > 0, list.Before != nil)
 	}
 }
 

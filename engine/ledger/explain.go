@@ -22,7 +22,7 @@ func (l *Ledger) Explain(org string, id event.ID, after endpoint.Key, limit int)
 		return nil, false, err
 	}
 	pt := l.partition(org)
-	for _, ep := range pt.keysOf(org) {
+	for _, ep := range pt.keysOf(org, nil) {
 		if ep <= after {
 			continue
 		}

@@ -28,6 +28,11 @@ type List[T any] struct {
 	// nil = nothing does. An empty part has only the one in the direction of
 	// reading.
 	Before, After []byte
+
+	// First and Last are cursors of both ends of this part, whether or not
+	// anything comes beyond yet: what is newer will come before First. nil = it
+	// is empty, and nothing comes beyond in the direction of reading.
+	First, Last []byte
 }
 
 // maxExamined bounds the work of one call.
@@ -97,18 +102,24 @@ func (r *reader[T]) offer(cursor []byte, get func() (*T, error)) (more bool, err
 
 // result is the part that was read, in the order of the list.
 func (r *reader[T]) result() *List[T] {
-	var next []byte
+	var next, end []byte
 	if r.more {
 		next = r.done
+	}
+	if r.more || r.first != nil {
+		end = r.done
 	}
 	switch {
 	case r.backwards:
 		slices.Reverse(r.list.Items)
 		r.list.Before, r.list.After = next, r.first
+		r.list.First, r.list.Last = end, r.first
 	case r.from != nil:
 		r.list.Before, r.list.After = r.first, next
+		r.list.First, r.list.Last = r.first, end
 	default:
 		r.list.After = next
+		r.list.First, r.list.Last = r.first, end
 	}
 	return &r.list
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
@@ -76,31 +77,45 @@ func (l *Ledger) EndpointByKey(org string, ep endpoint.Key) (Overview, bool) {
 	return m.overview(), true
 }
 
-// Endpoints lists the living endpoints of an organization in the order of
-// their creation, or against it: those behind a key (0 = from the beginning),
-// at most limit. The key of the last one is where the next part begins.
-func (l *Ledger) Endpoints(org string, after endpoint.Key, limit int, newestFirst bool) []Overview {
+// Endpoints lists the living endpoints of an organization that are chosen (nil
+// = all), the newest first. chosen is called while the ledger waits: be quick.
+func (l *Ledger) Endpoints(org string, chosen func(*endpoint.Endpoint) bool, page Page) *List[Overview] {
 	pt := l.partition(org)
 	pt.mu.RLock()
 	defer pt.mu.RUnlock()
+	r := newReader[Overview](page)
 	all := pt.mu.byOrg[org]
-	at, found := slices.BinarySearchFunc(all, after, func(m *member, key endpoint.Key) int { return cmp.Compare(m.Key, key) })
-	step := 1
-	switch {
-	case newestFirst && after == 0:
-		at, step = len(all)-1, -1
-	case newestFirst:
-		at, step = at-1, -1
-	case found:
-		at++
-	}
-	var list []Overview
-	for ; at >= 0 && at < len(all) && len(list) < limit; at += step {
-		if all[at].DeletedAt == 0 {
-			list = append(list, all[at].overview())
+	if len(r.from) == 8 {
+		from := endpoint.Key(keyU64(r.from, 0))
+		at, found := slices.BinarySearchFunc(all, from, func(m *member, key endpoint.Key) int { return cmp.Compare(m.Key, key) })
+		switch {
+		case !r.backwards:
+			all = all[:at]
+		case found:
+			all = all[at+1:]
+		default:
+			all = all[at:]
 		}
 	}
-	return list
+	for i := range all {
+		m := all[i]
+		if !r.backwards {
+			m = all[len(all)-1-i]
+		}
+		var cursor [8]byte
+		binary.BigEndian.PutUint64(cursor[:], uint64(m.Key))
+		more, err := r.offer(cursor[:], func() (*Overview, error) {
+			if m.DeletedAt != 0 || chosen != nil && !chosen(m.Endpoint) {
+				return nil, nil
+			}
+			o := m.overview()
+			return &o, nil
+		})
+		if err != nil || !more { // it cannot fail: everything is in memory
+			break
+		}
+	}
+	return r.result()
 }
 
 // Totals sums up lanes.

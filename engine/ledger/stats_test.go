@@ -51,32 +51,26 @@ func TestOverview(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	f := newLedger(t, 1)
-	var keys []endpoint.Key
 	for i := range 7 {
-		keys = append(keys, f.create("org_a", fmt.Sprintf("ed_%d", i)).Key)
+		f.create("org_a", fmt.Sprintf("ed_%d", i))
 		f.create("org_b", fmt.Sprintf("ed_b%d", i))
 	}
 	f.mustDo(f.command(f.now("org_a", "ed_3"), Delete))
-	for _, test := range []struct {
-		after  endpoint.Key
-		limit  int
-		newest bool
-		want   string
-	}{
-		{0, 100, false, "[ed_0 ed_1 ed_2 ed_4 ed_5 ed_6]"},
-		{0, 2, false, "[ed_0 ed_1]"},
-		{keys[1], 2, false, "[ed_2 ed_4]"},
-		{keys[3], 2, false, "[ed_4 ed_5]"},
-		{keys[6], 2, false, "[]"},
-		{keys[2] + 1, 1, false, "[ed_4]"},
-		{0, 100, true, "[ed_6 ed_5 ed_4 ed_2 ed_1 ed_0]"},
-		{keys[4], 2, true, "[ed_2 ed_1]"},
-		{keys[3], 1, true, "[ed_2]"},
-		{keys[0], 2, true, "[]"},
-	} {
-		list := f.Endpoints("org_a", test.after, test.limit, test.newest)
-		got := fmt.Sprint(names(list, func(o Overview) string { return o.ID }))
-		check(t, fmt.Sprintf("after %d, %d, newest first %t", test.after, test.limit, test.newest), got, test.want)
+	even := func(e *endpoint.Endpoint) bool { return (e.ID[3]-'0')%2 == 0 }
+	for limit := 1; limit < 8; limit++ {
+		for _, test := range []struct {
+			org    string
+			chosen func(*endpoint.Endpoint) bool
+			want   string
+		}{
+			{"org_a", nil, "[ed_6 ed_5 ed_4 ed_2 ed_1 ed_0]"},
+			{"org_a", even, "[ed_6 ed_4 ed_2 ed_0]"},
+			{"org_x", nil, "[]"},
+		} {
+			read := func(p Page) (*List[Overview], error) { return f.Endpoints(test.org, test.chosen, p), nil }
+			got := fmt.Sprint(pages(t, limit, read, func(o Overview) string { return o.ID }, nil))
+			check(t, fmt.Sprintf("endpoints of %s, chosen %t, by %d", test.org, test.chosen != nil, limit), got, test.want)
+		}
 	}
 }
 

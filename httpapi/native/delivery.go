@@ -86,10 +86,11 @@ func (a *api) endpointDeliveries(c *wire.Ctx) error {
 func (a *api) filterDeliveries(c *wire.Ctx, f ledger.DeliveryFilter, of string) (err error) {
 	f.Type, _ = c.Query("type")
 	if text, given := c.Query("state"); given {
-		var known bool
-		if f.State, known = delivery.ParseState(text); !known {
+		state, known := delivery.ParseState(text)
+		if !known {
 			return wire.BadParameter("state", "expected pending, retrying, succeeded, failed, exhausted or canceled")
 		}
+		f.States = delivery.SetOf(state)
 	}
 	if f.From, err = c.QueryTime("from"); err != nil {
 		return err

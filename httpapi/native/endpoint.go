@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -27,52 +26,19 @@ func notFound(err error, what string) error {
 
 const endpointList = "endpoints"
 
-// listEndpoints shows the endpoints of an organization, the newest first. The
-// position of a cursor is an endpoint's key.
+// listEndpoints shows the endpoints of an organization, the newest first.
 func (a *api) listEndpoints(c *wire.Ctx) error {
 	page, err := c.Page(endpointList, wire.DefaultLimit, wire.MaxLimit)
 	if err != nil {
 		return err
 	}
-	shown, around := a.endpoints(c.Organization, page)
+	found := a.ledger.Endpoints(c.Organization, nil, ledger.Page(page))
 	answer := list[*endpointView]{Data: []*endpointView{}}
-	for i := range shown {
-		answer.Data = append(answer.Data, view(&shown[i]))
+	for i := range found.Items {
+		answer.Data = append(answer.Data, view(&found.Items[i]))
 	}
-	answer.Next, answer.Prev = around.Cursors(c, endpointList)
+	answer.Next, answer.Prev = wire.Around{Next: found.After, Prev: found.Before}.Cursors(c, endpointList)
 	return c.JSON(fasthttp.StatusOK, answer)
-}
-
-// endpoints reads one more than the page has, to know whether it is the last.
-func (a *api) endpoints(org string, page wire.Page) (shown []ledger.Overview, around wire.Around) {
-	backward := page.Before != nil
-	shown = a.ledger.Endpoints(org, keyAt(page.After)+keyAt(page.Before), page.Limit+1, !backward)
-	more := len(shown) > page.Limit
-	shown = shown[:min(len(shown), page.Limit)]
-	if backward {
-		slices.Reverse(shown)
-	}
-	if len(shown) == 0 {
-		return shown, around
-	}
-	if backward || more {
-		around.Next = position(shown[len(shown)-1].Key)
-	}
-	if page.After != nil || backward && more {
-		around.Prev = position(shown[0].Key)
-	}
-	return shown, around
-}
-
-// position is an endpoint's key in a cursor.
-func position(key endpoint.Key) []byte { return binary.BigEndian.AppendUint64(nil, uint64(key)) }
-
-// keyAt is the inverse of position, and 0 for none.
-func keyAt(position []byte) endpoint.Key {
-	if len(position) != 8 {
-		return 0
-	}
-	return endpoint.Key(binary.BigEndian.Uint64(position))
 }
 
 func (a *api) createEndpoint(c *wire.Ctx) error {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -218,4 +219,15 @@ func (a *api) explainEvent(c *wire.Ctx) error {
 		answer.Next, _ = wire.Around{Next: position(last)}.Cursors(c, name)
 	}
 	return c.JSON(fasthttp.StatusOK, answer)
+}
+
+// position is an endpoint's key in a cursor.
+func position(key endpoint.Key) []byte { return binary.BigEndian.AppendUint64(nil, uint64(key)) }
+
+// keyAt is the inverse of position, and 0 for none.
+func keyAt(position []byte) endpoint.Key {
+	if len(position) != 8 {
+		return 0
+	}
+	return endpoint.Key(binary.BigEndian.Uint64(position))
 }
