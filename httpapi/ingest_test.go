@@ -46,7 +46,7 @@ func post(t testing.TB, client *http.Client, kind, key, body string) (int, strin
 // G7: the data is kept byte for byte, however it is written.
 func TestDataIsKept(t *testing.T) {
 	e := apitest.Open(t)
-	client := apitest.Serve(t, e.Ledger(), dialects(e)...)
+	client := apitest.Serve(t, e, dialects(e)...)
 	for _, data := range []string{
 		`{}`, `{"b":1,"a":2}`, "{ \"a\" :\n1.50 }", `"text"`, `12345678901234567890.10`, `[1, 2]`, `false`, `"<&>\u00e9é\/"`,
 	} {
@@ -84,7 +84,7 @@ func stored(t *testing.T, l *ledger.Ledger, id string) *event.Event {
 
 func TestBatchLimit(t *testing.T) {
 	e := apitest.Open(t)
-	client := apitest.Serve(t, e.Ledger(), dialects(e)...)
+	client := apitest.Serve(t, e, dialects(e)...)
 	full := strings.Repeat("{\"type\":\"t\"}\n", httpapi.MaxBatch)
 	status, answer := post(t, client, "application/x-ndjson", "", full)
 	var result struct {

@@ -1,35 +1,31 @@
 package httpapi
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	stdjson "encoding/json"
+	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/hookwheel/hookwheel/engine/json"
+	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
-// Answers keeps the answers to operations that were asked for with an
-// idempotency key. It must be safe for concurrent use. An answer can hold a
-// secret, so what reaches a disk is encrypted.
+// Answers keeps what operations that were asked for with an idempotency key
+// were answered. It must be safe for concurrent use. An answer can hold a
+// secret: what reaches a disk must be encrypted.
 type Answers interface {
-	// Answer returns what Keep was given for the key, until it expires.
-	Answer(organization string, key [sha256.Size]byte) (Answer, bool, error)
+	// Answer returns what was kept last under a key of an organization and has
+	// not expired.
+	Answer(organization, key string) (answer secret.Secret, found bool, err error)
 
-	// Keep stores an answer durably. It is called after the operation took
-	// effect and before it is answered; a crash in between leaves an operation
-	// done and its answer unknown, and a repetition then executes it again.
-	Keep(organization string, key [sha256.Size]byte, a Answer) error
-}
-
-// Answer is a response to be repeated.
-type Answer struct {
-	Fingerprint [16]byte // of the request's content
-	Status      int
-	ContentType string
-	Body        []byte
-	ExpiresAt   int64 // Unix ms
+	// KeepAnswer keeps an answer durably until a time in Unix ms.
+	KeepAnswer(ctx context.Context, organization, key string, answer secret.Secret, expires int64) error
 }
 
 const (
@@ -37,21 +33,31 @@ const (
 	maxOnceKeyLength = 255
 )
 
-// once executes operations that carry an Idempotency-Key at most once within
-// the key's lifetime. A key is bound to organization, method and path. Only
-// successes are kept: a failed operation did nothing, and may be tried again
-// under the same key.
+// once executes operations that carry an Idempotency-Key once within the key's
+// lifetime, and gives a repetition the first answer again. A key is bound to
+// organization, method and path. Only successes are kept: a failed operation did
+// nothing, and may be tried again under the same key. While one is under way,
+// another with its key is refused; it does not wait, which would let one client
+// hold many connections.
+//
+// The answer is written after the operation and before it is sent: two appends
+// to the log, milliseconds apart. If the server dies between the two, or the
+// second fails, the operation is done and nobody knows its answer; a repetition
+// then executes it again. For verbs that is the same again, for a creation a
+// second object. In exchange no key is ever stuck in "somebody may have begun
+// this".
 type once struct {
 	answers Answers
+	logger  *slog.Logger
 	mu      struct {
 		sync.Mutex
-		running map[[sha256.Size]byte]struct{}
+		running map[string]struct{} // by organization and key
 	}
 }
 
-func newOnce(answers Answers) *once {
-	o := &once{answers: answers}
-	o.mu.running = map[[sha256.Size]byte]struct{}{}
+func newOnce(answers Answers, logger *slog.Logger) *once {
+	o := &once{answers: answers, logger: logger}
+	o.mu.running = map[string]struct{}{}
 	return o
 }
 
@@ -65,27 +71,20 @@ func (o *once) do(c *wire.Ctx) error {
 		return err
 	}
 	c.SetHeader("Idempotency-Key", string(given))
-	key := digest([]byte(c.Organization), c.Method(), c.URI().PathOriginal(), given)
 	policy := c.Dialect.Idempotency
-	if !o.enter(key) {
+	key := string(c.Method()) + " " + string(c.URI().PathOriginal()) + " " + string(given)
+	if !o.enter(c.Organization, key) {
 		return cmp.Or(policy.InUse, wire.KeyInUse())
 	}
-	defer o.leave(key)
+	defer o.leave(c.Organization, key)
 
-	content := digest(c.URI().QueryString(), c.PostBody())
-	fingerprint := [16]byte(content[:16])
-	kept, ok, err := o.answers.Answer(c.Organization, key)
-	switch {
-	case err != nil:
+	fingerprint := fingerprintOf(c)
+	text, found, err := o.answers.Answer(c.Organization, key)
+	if err != nil {
 		return err
-	case ok && kept.Fingerprint != fingerprint:
-		return cmp.Or(policy.Reused, wire.KeyReused())
-	case ok:
-		c.SetHeader("Idempotent-Replayed", "true")
-		c.SetStatusCode(kept.Status)
-		c.SetContentType(kept.ContentType)
-		c.SetBody(kept.Body)
-		return nil
+	}
+	if found {
+		return repeat(c, text, fingerprint)
 	}
 	if err := c.Route.Handle(c); err != nil {
 		return err
@@ -93,29 +92,76 @@ func (o *once) do(c *wire.Ctx) error {
 	if status := c.Response.StatusCode(); status < 200 || status > 299 {
 		return nil
 	}
-	return o.answers.Keep(c.Organization, key, Answer{
-		Fingerprint: fingerprint,
-		Status:      c.Response.StatusCode(),
-		ContentType: string(c.Response.Header.ContentType()),
-		Body:        c.Response.Body(),
-		ExpiresAt:   time.Now().Add(cmp.Or(policy.Lifetime, answerLifetime)).UnixMilli(),
-	})
+	made, err := answerOf(c, fingerprint)
+	if err != nil {
+		return err
+	}
+	expires := time.Now().Add(cmp.Or(policy.Lifetime, answerLifetime)).UnixMilli()
+	if err := o.answers.KeepAnswer(c.Context(), c.Organization, key, made, expires); err != nil {
+		// What was asked for is done, and to say so is better than an error that
+		// makes the caller ask again.
+		o.logger.Warn("answer could not be kept; a repetition of the request is executed again", "request_id", c.RequestID, "error", err)
+	}
+	return nil
 }
 
-func (o *once) enter(key [sha256.Size]byte) bool {
+func (o *once) enter(organization, key string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if _, busy := o.mu.running[key]; busy {
+	name := organization + " " + key // neither an id nor a method has a space
+	if _, busy := o.mu.running[name]; busy {
 		return false
 	}
-	o.mu.running[key] = struct{}{}
+	o.mu.running[name] = struct{}{}
 	return true
 }
 
-func (o *once) leave(key [sha256.Size]byte) {
+func (o *once) leave(organization, key string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.mu.running, key)
+	delete(o.mu.running, organization+" "+key)
+}
+
+// answer is a response to be repeated.
+type answer struct {
+	Fingerprint [sha256.Size]byte `json:"fingerprint"` // of the request's content
+	Status      int               `json:"status"`
+	Headers     []wire.Header     `json:"headers"`
+	Body        []byte            `json:"body"`
+}
+
+// keptHeaders are the response headers that belong to an answer. The others
+// belong to the exchange: they are made anew.
+var keptHeaders = [...]string{"Content-Type", "Location", "Etag", "Cache-Control"}
+
+// answerOf takes down the response of c.
+func answerOf(c *wire.Ctx, fingerprint [sha256.Size]byte) (secret.Secret, error) {
+	a := answer{Fingerprint: fingerprint, Status: c.Response.StatusCode(), Body: c.Response.Body()}
+	for _, name := range keptHeaders {
+		if value := c.Response.Header.Peek(name); len(value) > 0 {
+			a.Headers = append(a.Headers, wire.Header{Name: name, Value: string(value)})
+		}
+	}
+	text, err := json.Marshal(a)
+	return secret.New(string(text)), err
+}
+
+// repeat answers as before, if the content is the same as before.
+func repeat(c *wire.Ctx, text secret.Secret, fingerprint [sha256.Size]byte) error {
+	var a answer
+	if err := json.Unmarshal([]byte(text.Reveal()), &a); err != nil {
+		return err
+	}
+	if a.Fingerprint != fingerprint {
+		return cmp.Or(c.Dialect.Idempotency.Reused, wire.KeyReused())
+	}
+	c.SetHeader("Idempotent-Replayed", "true")
+	c.SetStatusCode(a.Status)
+	for _, h := range a.Headers {
+		c.SetHeader(h.Name, h.Value)
+	}
+	c.SetBody(a.Body)
+	return nil
 }
 
 // checkOnceKey accepts what both SDKs and the IETF draft send: visible ASCII
@@ -130,6 +176,33 @@ func checkOnceKey(key []byte) error {
 		}
 	}
 	return nil
+}
+
+// fingerprintOf sums up the content of a request: its query as it is, and its
+// body in canonical form.
+func fingerprintOf(c *wire.Ctx) [sha256.Size]byte {
+	return digest(c.URI().QueryString(), canonical(c.PostBody()))
+}
+
+// canonical writes JSON without spaces, with the members of objects in order and
+// with as few escapes as can be, so that the same content has the same text
+// however a client wrote it. Numbers stay as they are, and so does what is not
+// JSON.
+func canonical(body []byte) []byte {
+	if json.Check(body) != nil {
+		return body
+	}
+	decoder := stdjson.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return body
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return body
+	}
+	return text
 }
 
 // digest hashes parts so that no two lists of parts look the same.

@@ -1,35 +1,32 @@
 package httpapi
 
 import (
-	"crypto/sha256"
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/httpapi/auth"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
 // memoryAnswers keeps answers for ever.
-type memoryAnswers struct {
-	mu   sync.Mutex
-	kept map[string]Answer
+type memoryAnswers struct{ kept sync.Map }
+
+func (m *memoryAnswers) Answer(organization, key string) (secret.Secret, bool, error) {
+	a, ok := m.kept.Load(organization + key)
+	if !ok {
+		return secret.Secret{}, false, nil
+	}
+	return a.(secret.Secret), true, nil
 }
 
-func (m *memoryAnswers) Answer(organization string, key [sha256.Size]byte) (Answer, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a, ok := m.kept[organization+string(key[:])]
-	return a, ok, nil
-}
-
-func (m *memoryAnswers) Keep(organization string, key [sha256.Size]byte, a Answer) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a.Body = append([]byte(nil), a.Body...)
-	m.kept[organization+string(key[:])] = a
+func (m *memoryAnswers) KeepAnswer(_ context.Context, organization, key string, a secret.Secret, _ int64) error {
+	m.kept.Store(organization+key, a)
 	return nil
 }
 
@@ -43,7 +40,7 @@ func TestOnce(t *testing.T) {
 		return c.Raw(201, fmt.Appendf(nil, "made %d", n))
 	}
 	h := start(t, func(o *Options) {
-		o.Answers = &memoryAnswers{kept: map[string]Answer{}}
+		o.Answers = &memoryAnswers{}
 		o.Dialects = []*wire.Dialect{{Name: "once", Prefixes: []string{"/"}, Render: plain("once"), Routes: []wire.Route{
 			{Method: "POST", Pattern: "/things", Once: true, Handle: create},
 			{Method: "POST", Pattern: "/other", Once: true, Handle: create},
@@ -60,16 +57,18 @@ func TestOnce(t *testing.T) {
 		{"/things", writer + key, "a", "made 1", 201, ""},
 		{"/things", writer + key, "a", "made 1", 201, "true"},
 		{"/things", writer + key, "b", "once 422 idempotency_key_reused", 422, ""},
+		{"/things", writer + "Idempotency-Key: json\r\n", `{"a":1,"b":2}`, "made 2", 201, ""},
+		{"/things", writer + "Idempotency-Key: json\r\n", `{ "b": 2, "a": 1 }`, "made 2", 201, "true"},
 		{"/things?x=1", writer + key, "a", "once 422 idempotency_key_reused", 422, ""},
-		{"/things", writer, "a", "made 2", 201, ""},
 		{"/things", writer, "a", "made 3", 201, ""},
-		{"/things", writer + "Idempotency-Key: k2\r\n", "a", "made 4", 201, ""},
-		{"/other", writer + key, "a", "made 5", 201, ""}, // another path
-		{"/things", root + key, "a", "made 6", 201, ""},  // another organization
-		{"/plain", writer + key, "a", "made 7", 201, ""},
+		{"/things", writer, "a", "made 4", 201, ""},
+		{"/things", writer + "Idempotency-Key: k2\r\n", "a", "made 5", 201, ""},
+		{"/other", writer + key, "a", "made 6", 201, ""}, // another path
+		{"/things", root + key, "a", "made 7", 201, ""},  // another organization
 		{"/plain", writer + key, "a", "made 8", 201, ""},
+		{"/plain", writer + key, "a", "made 9", 201, ""},
 		{"/things", writer + "Idempotency-Key: k3\r\n", "bad", "once 400 bad_request", 400, ""},
-		{"/things", writer + "Idempotency-Key: k3\r\n", "good", "made 10", 201, ""}, // a failure is not kept
+		{"/things", writer + "Idempotency-Key: k3\r\n", "good", "made 11", 201, ""}, // a failure is not kept
 		{"/things", writer + "Idempotency-Key: " + strings.Repeat("k", 256) + "\r\n", "a", "once 400 bad_request", 400, ""},
 		{"/things", writer + "Idempotency-Key: \xfc\r\n", "a", "once 400 bad_request", 400, ""},
 	} {
@@ -84,7 +83,7 @@ func TestOnce(t *testing.T) {
 // A dialect may refuse a key that comes with other content in its own way.
 func TestOnceByDialect(t *testing.T) {
 	h := start(t, func(o *Options) {
-		o.Answers = &memoryAnswers{kept: map[string]Answer{}}
+		o.Answers = &memoryAnswers{}
 		o.Dialects = []*wire.Dialect{{
 			Name: "own", Render: plain("own"), Idempotency: wire.Idempotency{Reused: wire.Conflict("idempotency_error", "")},
 			Routes:   []wire.Route{{Method: "POST", Pattern: "/things", Once: true, Handle: func(c *wire.Ctx) error { return c.Raw(200, nil) }}},
@@ -103,7 +102,7 @@ func TestOnceConcurrently(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	var executed atomic.Int64
 	h := start(t, func(o *Options) {
-		o.Answers = &memoryAnswers{kept: map[string]Answer{}}
+		o.Answers = &memoryAnswers{}
 		o.Dialects = []*wire.Dialect{{Name: "once", Render: plain("once"), Routes: []wire.Route{
 			{Method: "POST", Pattern: "/things", Scope: auth.EventsWrite, Once: true, Handle: func(c *wire.Ctx) error {
 				executed.Add(1)
@@ -132,5 +131,50 @@ func TestOnceConcurrently(t *testing.T) {
 	}
 	if got := executed.Load(); got != 1 {
 		t.Errorf("executed %d times, want 1", got)
+	}
+}
+
+// An operation that is done is answered as done, even if that cannot be kept.
+func TestOnceWithoutStorage(t *testing.T) {
+	h := start(t, func(o *Options) {
+		o.Answers = &fullAnswers{}
+		o.Dialects = []*wire.Dialect{{Name: "once", Render: plain("once"), Routes: []wire.Route{
+			{Method: "POST", Pattern: "/things", Once: true, Handle: func(c *wire.Ctx) error { return c.Raw(201, []byte("made")) }},
+		}}}
+	})
+	got := h.one(t, "POST", "/things", "Authorization: Bearer writer\r\nIdempotency-Key: k\r\n", "")
+	if got.StatusCode != 201 || body(got) != "made" {
+		t.Errorf("got %d, want 201", got.StatusCode)
+	}
+	if logs := h.logs.String(); !strings.Contains(logs, "answer could not be kept") {
+		t.Errorf("log: got %s, want a warning", logs)
+	}
+}
+
+// fullAnswers has no room.
+type fullAnswers struct{ memoryAnswers }
+
+func (*fullAnswers) KeepAnswer(context.Context, string, string, secret.Secret, int64) error {
+	return errors.New("no room")
+}
+
+func TestCanonical(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		same bool
+	}{
+		{`{"a":1,"b":[{"c":2,"d":3}]}`, "{ \"b\" : [ {\"d\":3,\n\"c\":2} ], \"a\":1 }", true},
+		{`"\u0061"`, `"a"`, true},
+		{`[1,2]`, `[2,1]`, false},
+		{`1.0`, `1`, false},
+		{`1`, `"1"`, false},
+		{`12345678901234567890`, `12345678901234567891`, false},
+		{`{"a":null}`, `{}`, false},
+		{`{}`, ``, false},
+		{`a=1&b=2`, `b=2&a=1`, false},
+	} {
+		if a, b := string(canonical([]byte(test.a))), string(canonical([]byte(test.b))); (a == b) != test.same {
+			t.Errorf("%s and %s: got %s and %s, want them the same: %t", test.a, test.b, a, b, test.same)
+		}
 	}
 }

@@ -26,7 +26,7 @@ func TestScripts(t *testing.T) {
 			apitest.Run(t, filepath.Join(scripts, dialect), *update, func(t *testing.T) apitest.Side {
 				e := apitest.Open(t)
 				return apitest.Side{
-					Client: apitest.Serve(t, e.Ledger(), dialects(e)...),
+					Client: apitest.Serve(t, e, dialects(e)...),
 					Settle: func() { apitest.Settle(t, e.Ledger()) },
 				}
 			})

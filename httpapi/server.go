@@ -113,7 +113,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("http server: %w", err)
 	}
-	s := &Server{options: o, once: newOnce(o.Answers)}
+	s := &Server{options: o, once: newOnce(o.Answers, o.Logger)}
 	s.contexts.New = func() any { return new(wire.Ctx) }
 	s.stats = newStats(s.connections)
 	var err error

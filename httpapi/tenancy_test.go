@@ -59,7 +59,7 @@ func (c caller) made(path, body, field string) string {
 func TestTenancy(t *testing.T) {
 	e := apitest.Open(t)
 	all := dialects(e)
-	c := caller{t, apitest.Serve(t, e.Ledger(), all...)}
+	c := caller{t, apitest.Serve(t, e, all...)}
 	endpoint := c.made("/v1/endpoints", `{"url":"https://93.184.216.34/hooks/planted","name":"planted","event_types":["planted"]}`, "id")
 	event := c.made("/v1/events", `{"type":"planted","data":{"planted":true}}`, "id")
 	test := c.made("/v1/endpoints/"+endpoint+"/test", `{"type":"planted"}`, "delivery_id")

@@ -88,6 +88,20 @@ func FuzzIdempotencyRow(f *testing.F) {
 	})
 }
 
+func FuzzAnswerRow(f *testing.F) {
+	f.Add((&Answer{ExpiresAt: 3, Sealed: []byte("sealed")}).append(nil))
+	f.Add((&Answer{}).append(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var a Answer
+		if a.decode(data) != nil {
+			return
+		}
+		if got := a.append(nil); !bytes.Equal(got, data) {
+			t.Errorf("got %x, want %x", got, data)
+		}
+	})
+}
+
 func TestMetaRow(t *testing.T) {
 	db := openDB(t, kv.MemFS(), "/db")
 	defer db.Close()

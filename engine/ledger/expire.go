@@ -219,8 +219,7 @@ func (pt *partition) erase(b *kv.Batch, r *wal.Rec, org string) error {
 		prefix := text(pt.key(table), org)
 		b.DeleteRange(prefix, kv.PrefixEnd(prefix))
 	}
-	for scope := event.API; scope <= event.Test; scope++ {
-		prefix := text(pt.key(tableIdempotency).U8(byte(scope)), org)
+	for _, prefix := range pt.keyPrefixes(org) {
 		b.DeleteRange(prefix, kv.PrefixEnd(prefix))
 	}
 	return nil

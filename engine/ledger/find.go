@@ -82,10 +82,7 @@ func (pt *partition) hasAnything(org string) (bool, error) {
 	if members > 0 {
 		return true, nil
 	}
-	prefixes := []kv.Key{text(pt.key(tableEvent), org), text(pt.key(tableByType), org)}
-	for scope := event.API; scope <= event.Test; scope++ {
-		prefixes = append(prefixes, text(pt.key(tableIdempotency).U8(byte(scope)), org))
-	}
+	prefixes := append(pt.keyPrefixes(org), text(pt.key(tableEvent), org), text(pt.key(tableByType), org))
 	for _, prefix := range prefixes {
 		if found, err := pt.hasPrefix(prefix); err != nil || found {
 			return found, err

@@ -14,34 +14,42 @@ import (
 // the time of its record is dropped. So of two that arrive at once one wins,
 // whatever the order in which their requests were handled.
 
-// idempotencyRow: version 1 | event id 16 | fingerprint 16 | expires i64.
+// idempotencyRow: version 1 | expires i64 | event id 16 | fingerprint 16.
 type idempotencyRow struct {
+	expires     int64 // Unix ms
 	event       event.ID
 	fingerprint [16]byte
-	expires     int64 // Unix ms
 }
 
+// Every row of the table begins with its version and with when it expires.
 const (
 	idempotencyVersion = 1
-	idempotencyRowLen  = 1 + 16 + 16 + 8
+	keyExpiryEnd       = 1 + 8
+	idempotencyRowLen  = keyExpiryEnd + 16 + 16
 )
 
 var errDamagedKey = errors.New("idempotency row is damaged or of a newer version")
 
-func (w idempotencyRow) append(dst []byte) []byte {
-	dst = append(dst, idempotencyVersion)
-	dst = append(dst, w.event[:]...)
-	dst = append(dst, w.fingerprint[:]...)
-	return binary.BigEndian.AppendUint64(dst, uint64(w.expires))
+func keyExpiry(data []byte) (expires int64, err error) {
+	if len(data) < keyExpiryEnd || data[0] != idempotencyVersion {
+		return 0, errDamagedKey
+	}
+	return int64(binary.BigEndian.Uint64(data[1:])), nil
 }
 
-func (w *idempotencyRow) decode(data []byte) error {
-	if len(data) != idempotencyRowLen || data[0] != idempotencyVersion {
+func (w idempotencyRow) append(dst []byte) []byte {
+	dst = append(dst, idempotencyVersion)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(w.expires))
+	dst = append(dst, w.event[:]...)
+	return append(dst, w.fingerprint[:]...)
+}
+
+func (w *idempotencyRow) decode(data []byte) (err error) {
+	if w.expires, err = keyExpiry(data); err != nil || len(data) != idempotencyRowLen {
 		return errDamagedKey
 	}
-	copy(w.event[:], data[1:])
-	copy(w.fingerprint[:], data[17:])
-	w.expires = int64(binary.BigEndian.Uint64(data[33:]))
+	copy(w.event[:], data[keyExpiryEnd:])
+	copy(w.fingerprint[:], data[keyExpiryEnd+16:])
 	return nil
 }
 
@@ -96,12 +104,26 @@ func (pt *partition) forget(b *kv.Batch, before int64) error {
 	upper := pt.key(tableKeyExpiry).U32(uint32(before / 3_600_000))
 	err := pt.walk(lower, upper, func(k, _ []byte) error {
 		taken := pt.key(tableIdempotency).Raw(k[headLen+4:])
-		row, found, err := pt.takenKey(taken)
-		if err == nil && found && row.expires <= before {
+		row, found, err := pt.db.Get(nil, taken)
+		if err != nil || !found {
+			return err
+		}
+		expires, err := keyExpiry(row)
+		if err == nil && expires <= before {
 			b.Delete(taken)
 		}
 		return err
 	})
 	b.DeleteRange(lower, upper)
 	return err
+}
+
+// keyPrefixes begin the rows that an organization has in the table of keys, one
+// for each scope.
+func (pt *partition) keyPrefixes(org string) []kv.Key {
+	prefixes := []kv.Key{text(pt.key(tableIdempotency).U8(byte(answerScope)), org)}
+	for scope := event.API; scope <= event.Test; scope++ {
+		prefixes = append(prefixes, text(pt.key(tableIdempotency).U8(byte(scope)), org))
+	}
+	return prefixes
 }

@@ -155,8 +155,11 @@ func (l *Ledger) Post(ctx context.Context, events []*event.Event, withEndpoints 
 // the verdict's (ErrNotFound, ErrExists, ErrChanged) or one of Post's.
 func (l *Ledger) Change(ctx context.Context, c *Change) (Verdict, error) {
 	p := tenantsPartition
-	if c.Endpoint != nil {
+	switch {
+	case c.Endpoint != nil:
 		p = l.PartitionOf(c.Endpoint.Organization)
+	case c.Answer != nil:
+		p = l.PartitionOf(c.Answer.Organization)
 	}
 	return l.order(ctx, p, wal.Config, encode(c))
 }

@@ -29,6 +29,7 @@ type Change struct {
 	Endpoint     *endpoint.Endpoint `json:"endpoint,omitempty"` // its last span says what is wanted from now on
 	Organization *Organization      `json:"organization,omitempty"`
 	Key          *Key               `json:"key,omitempty"`
+	Answer       *Answer            `json:"answer,omitempty"` // Base and Audit do not count
 }
 
 // Verb is what a Command does.

@@ -127,6 +127,8 @@ func TestStateHashSeesEverything(t *testing.T) {
 	note("retry")
 	f.mustDo(f.command(e, Pause))
 	note("pause")
+	f.keep("org_a", "POST / k", "answer", startTime)
+	note("answer")
 	if _, err := f.Command(t.Context(), &Command{Verb: Expire, Organization: "org_a", Before: at + 1}); err != nil {
 		t.Fatal(err)
 	}

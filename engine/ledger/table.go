@@ -25,7 +25,7 @@ import (
 //	attempt      ep · pos · replay · n u32    delivery.Attempt, from the second on
 //	retry        ep · due u64 · pos · replay  queue position, 0 = pos (index; the delivery is the truth)
 //	terminal     ep · state u8 · pos · replay – (index of failed and exhausted)
-//	idempotency  scope u8 · org · hash 16     idempotencyRow
+//	idempotency  scope u8 · org · hash 16     idempotencyRow, or an Answer
 //	key expiry   hour u32 · scope · org · hash  – (what to forget when)
 //	object       kind u8 · id                 the object as JSON
 //

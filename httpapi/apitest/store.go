@@ -137,12 +137,12 @@ func addKeys(t testing.TB, l *ledger.Ledger) {
 	}
 }
 
-// Serve serves dialects on a ledger until the test ends and returns a client
+// Serve serves dialects on an engine until the test ends and returns a client
 // whose every request goes there.
-func Serve(t testing.TB, l *ledger.Ledger, dialects ...*wire.Dialect) *http.Client {
+func Serve(t testing.TB, e *engine.Engine, dialects ...*wire.Dialect) *http.Client {
 	t.Helper()
 	server, err := httpapi.New(httpapi.Options{
-		Dialects: dialects, Tenants: httpapi.Tenants(l), CursorKey: make([]byte, 32),
+		Dialects: dialects, Tenants: httpapi.Tenants(e.Ledger()), Answers: e, CursorKey: make([]byte, 32),
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

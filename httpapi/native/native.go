@@ -114,7 +114,7 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "POST", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.createOrganization, Once: true},
 		{Method: "GET", Pattern: "/v1/organizations/{org}", Tenant: "org", Scope: auth.Admin, Handle: a.getOrganization},
 		{Method: "PATCH", Pattern: "/v1/organizations/{org}", Tenant: "org", Scope: auth.Admin, Handle: a.updateOrganization},
-		{Method: "DELETE", Pattern: "/v1/organizations/{org}", Tenant: "org", Scope: auth.Admin, Handle: a.deleteOrganization, Once: true},
+		{Method: "DELETE", Pattern: "/v1/organizations/{org}", Scope: auth.Admin, Handle: a.deleteOrganization, Once: true},
 		{Method: "GET", Pattern: "/v1/organizations/{org}/api-keys", Tenant: "org", Scope: auth.Admin, Handle: a.listKeys},
 		{Method: "POST", Pattern: "/v1/organizations/{org}/api-keys", Tenant: "org", Scope: auth.Admin, Handle: a.createKey, Once: true},
 		{Method: "DELETE", Pattern: "/v1/organizations/{org}/api-keys/{id}", Tenant: "org", Scope: auth.Admin, Handle: a.revokeKey, Once: true},

@@ -34,7 +34,7 @@ import (
 
 // Options configure a Server. Engine.Log.Dir and Listen are required. What the
 // parts need of one another (Engine.Sender, Box and CheckURL; HTTP.Tenants,
-// Dialects and CursorKey) is filled in here.
+// Answers, Dialects and CursorKey) is filled in here.
 type Options struct {
 	Engine engine.Options
 	Egress egress.Options
@@ -171,7 +171,7 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	if o.CursorKey, err = cursorKey(master); err != nil {
 		return err
 	}
-	o.Tenants = httpapi.Tenants(s.engine.Ledger())
+	o.Tenants, o.Answers = httpapi.Tenants(s.engine.Ledger()), s.engine
 	o.Logger = s.options.Logger
 	// The server counts its own routes, /metrics among them: it exists only after
 	// the route that shows what it counts.
