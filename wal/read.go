@@ -13,7 +13,7 @@ import (
 // Bounds of one read from disk. An iterator costs 13 µs and holds on to files
 // that were replaced, so it reads a good deal and is closed again.
 const (
-	readRecs  = 1024    // records of the partition
+	readRecs  = 1024    // records of the partition, if they are kept
 	readBytes = 1 << 20 // of its packs
 	readPacks = 8192    // packs of all partitions, most of them passed over
 )
@@ -24,8 +24,16 @@ const (
 func (s *Store) read(p int, after, upTo Pos, ranges ...byte) (recs []Rec, through Pos, err error) {
 	through = upTo
 	for _, rng := range ranges {
-		var end Pos
-		if recs, end, err = s.readRange(recs, rng, p, after, through); err != nil {
+		low, most := max(after, s.floor(rng, p)), len(recs)+readRecs
+		end, err := s.eachPack(rng, p, low, through, func(key, value []byte) (_ bool, err error) {
+			from := len(recs)
+			if recs, err = appendRecs(recs, key, bytes.Clone(value)); err != nil {
+				return false, err
+			}
+			recs = append(recs[:from], within(recs[from:], low, through)...)
+			return len(recs) < most, nil
+		})
+		if err != nil {
 			return nil, 0, err
 		}
 		through = min(through, end)
@@ -33,50 +41,52 @@ func (s *Store) read(p int, after, upTo Pos, ranges ...byte) (recs []Rec, throug
 	if len(ranges) > 1 {
 		slices.SortFunc(recs, func(a, b Rec) int { return cmp.Compare(a.Pos, b.Pos) })
 	}
-	for len(recs) > 0 && recs[len(recs)-1].Pos > through {
-		recs = recs[:len(recs)-1] // the other range did not get as far
-	}
-	return recs, through, nil
+	// The other range may not have got as far.
+	return within(recs, 0, through), through, nil
 }
 
-func (s *Store) readRange(dst []Rec, rng byte, p int, after, upTo Pos) (_ []Rec, through Pos, err error) {
-	after = max(after, s.floor(rng, p))
+// within is the part of recs behind after up to upTo.
+func within(recs []Rec, after, upTo Pos) []Rec {
+	byPos := func(r Rec, at Pos) int { return cmp.Compare(r.Pos, at) }
+	from, _ := slices.BinarySearchFunc(recs, after+1, byPos)
+	to, _ := slices.BinarySearchFunc(recs, upTo+1, byPos)
+	return recs[from:to]
+}
+
+// eachPack visits the packs of partition p in a range that can hold positions
+// from behind after to at most upTo, in order, until visit returns false or it
+// is time to close the iterator. It returns the position up to which no pack
+// was left out. Key and value are good during the visit.
+func (s *Store) eachPack(rng byte, p int, after, upTo Pos, visit func(key, value []byte) (more bool, err error)) (through Pos, err error) {
 	it, err := s.iterFrom(rng, after)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	defer func() {
 		if cerr := it.Close(); cerr != nil {
 			err = readError(cerr)
 		}
 	}()
-	var pack []Rec
-	recs, size := 0, 0
+	size, more := 0, true
 	for packs := 0; it.Valid(); it.Next() {
 		first, owner := splitKey(it.Key())
 		if first > upTo {
 			break
 		}
-		if recs >= readRecs || size >= readBytes || packs >= readPacks {
-			return dst, first - 1, nil
+		if !more || size >= readBytes || packs >= readPacks {
+			return first - 1, nil
 		}
 		packs++
 		if owner != p {
 			continue
 		}
-		value := bytes.Clone(it.Value())
-		if pack, err = appendRecs(pack[:0], it.Key(), value); err != nil {
-			return nil, 0, err
-		}
-		for _, r := range pack {
-			if r.Pos > after && r.Pos <= upTo {
-				dst = append(dst, r)
-				recs++
-			}
+		value := it.Value()
+		if more, err = visit(it.Key(), value); err != nil {
+			return 0, err
 		}
 		size += len(value)
 	}
-	return dst, upTo, nil
+	return upTo, nil
 }
 
 // iterFrom returns an iterator over a range, at the pack that may hold the
@@ -100,22 +110,29 @@ func readError(err error) error {
 	return fmt.Errorf("read log: %w", err)
 }
 
-// Scan implements Log.
+// Scan implements Log. What it reads is not copied.
 func (s *Store) Scan(p int, after, upTo Pos, visit func(Rec) bool) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.leave()
 	upTo = min(upTo, Pos(s.published.Load()))
-	for after < upTo {
-		recs, through, err := s.read(p, after, upTo, eventRange)
+	after = max(after, s.floor(eventRange, p))
+	var recs []Rec
+	for more := true; more && after < upTo; {
+		through, err := s.eachPack(eventRange, p, after, upTo, func(key, value []byte) (_ bool, err error) {
+			if recs, err = appendRecs(recs[:0], key, value); err != nil {
+				return false, err
+			}
+			for _, r := range within(recs, after, upTo) {
+				if more = visit(r); !more {
+					break
+				}
+			}
+			return more, nil
+		})
 		if err != nil {
 			return err
-		}
-		for _, r := range recs {
-			if !visit(r) {
-				return nil
-			}
 		}
 		after = through
 	}
