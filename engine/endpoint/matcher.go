@@ -80,6 +80,20 @@ func (m *Matcher) Remove(key Key) {
 	}
 }
 
+// Topic is all of an event that decides who is owed it as it comes in: two
+// events of the same Topic have the same Match, until the next Replace or
+// Remove.
+type Topic struct {
+	organization, eventType string
+	connected               bool
+	target                  Key
+}
+
+// TopicOf returns the topic of an event, whose strings it shares.
+func TopicOf(ev *event.Event) Topic {
+	return Topic{ev.Organization, ev.Type, ev.Account != "", Key(ev.Target)}
+}
+
 // Match appends to dst the endpoints that are owed a new event, each once, in
 // order of Key. It allocates nothing if dst has room.
 func (m *Matcher) Match(ev *event.Event, dst []*Endpoint) []*Endpoint {

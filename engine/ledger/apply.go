@@ -3,8 +3,8 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 
-	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/json"
 	"github.com/hookwheel/hookwheel/wal"
@@ -81,6 +81,7 @@ func (pt *partition) applyGroup(b *kv.Batch, recs []wal.Rec) error {
 
 // commit makes what was applied up to a record readable.
 func (pt *partition) commit(b *kv.Batch, last *wal.Rec) error {
+	pt.disperse()
 	pt.writeLanes(b, last)
 	pt.scratch.value = pt.appendMeta(pt.scratch.value[:0], last.Pos)
 	b.Set(pt.metaKey(), pt.scratch.value)
@@ -98,7 +99,11 @@ func (pt *partition) applyRecord(b *kv.Batch, r *wal.Rec) error {
 	case wal.Event:
 		return pt.applyEvent(b, r)
 	case wal.Outcome:
+		pt.tally()
 		return pt.applyOutcome(b, r)
+	}
+	pt.disperse()
+	switch r.Kind {
 	case wal.Config:
 		var c Change
 		if err := json.Unmarshal(r.Data, &c); err != nil {
@@ -182,17 +187,12 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 		}
 	}
 
-	matched := pt.matcher.Match(ev, pt.scratch.endpoints[:0])
-	pt.scratch.endpoints = matched
-	for _, e := range matched {
-		m := pt.mu.members[e.Key]
-		pt.countMatch(m, r.Pos, r.At)
-		if m.withheld.Load() {
-			continue
-		}
-		pt.scratch.applied.Owed = append(pt.scratch.applied.Owed, Owed{Endpoint: e.Key, Pos: r.Pos, Event: ev, Matched: len(matched)})
+	to := pt.audienceOf(ev, r.Pos)
+	matched := len(to.members)
+	for _, m := range to.takers {
+		pt.scratch.applied.Owed = append(pt.scratch.applied.Owed, Owed{Endpoint: m.Key, Pos: r.Pos, Event: ev, Matched: matched})
 	}
-	pt.scratch.value = eventRow{pos: r.Pos, matched: len(matched)}.append(pt.scratch.value[:0])
+	pt.scratch.value = eventRow{pos: r.Pos, matched: matched}.append(pt.scratch.value[:0])
 	b.Set(pt.eventKey(ev.Organization, ev.ID), pt.scratch.value)
 	b.Set(pt.byTypeKey(ev.Organization, ev.Type, r.Pos), ev.ID[:])
 	if minute := uint32(r.At / 60_000); minute > pt.lastMinute {
@@ -201,9 +201,9 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 	}
 
 	if w, waits := r.Local.(*place); waits {
-		v.Matched = len(matched)
+		v.Matched = matched
 		if w.wantsEndpoints {
-			v.Endpoints = append([]*endpoint.Endpoint(nil), matched...)
+			v.Endpoints = slices.Clone(to.endpoints)
 		}
 		pt.scratch.answers = append(pt.scratch.answers, answer{w, v})
 	}

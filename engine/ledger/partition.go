@@ -57,8 +57,10 @@ type member struct {
 
 // scratch is memory that one group after the other reuses.
 type scratch struct {
-	endpoints []*endpoint.Endpoint
 	value     []byte
+	audiences map[endpoint.Topic]*audience
+	untallied []*audience // those that have counted events since the last tally
+	spare     []*audience
 	applied   Applied
 	answers   []answer
 	newKeys   map[string]idempotencyRow // written, but not committed yet
@@ -70,6 +72,7 @@ func newPartition(l *Ledger, p int) *partition {
 	pt.mu.members = make(map[endpoint.Key]*member)
 	pt.mu.byID = make(map[string]*member)
 	pt.mu.byOrg = make(map[string][]*member)
+	pt.scratch.audiences = make(map[endpoint.Topic]*audience)
 	pt.scratch.newKeys = make(map[string]idempotencyRow)
 	pt.scratch.newRows = make(map[Ref]delivery.Row)
 	return pt
@@ -187,6 +190,7 @@ func (pt *partition) recount(applied wal.Pos) error {
 	// Endpoints that changed since may have matched under an earlier span, of
 	// which the matcher knows nothing; these few are asked one by one.
 	var changed []*member
+	var matched []*endpoint.Endpoint
 	for _, m := range pt.mu.members {
 		if wal.Pos(m.Version) > pt.counted {
 			changed = append(changed, m)
@@ -195,12 +199,12 @@ func (pt *partition) recount(applied wal.Pos) error {
 	slices.SortFunc(changed, byKey)
 	count := func(m *member, at wal.Pos, ev *event.Event) {
 		if at > m.Counted && m.Owes(uint64(at), ev) == endpoint.Owed {
-			pt.countMatch(m, at, ev.ReceivedAt)
+			pt.countMatches(m, 1, at, ev.ReceivedAt)
 		}
 	}
 	return pt.accepted(pt.counted, applied, func(at wal.Pos, ev *event.Event) (bool, error) {
-		pt.scratch.endpoints = pt.matcher.Match(ev, pt.scratch.endpoints[:0])
-		for _, e := range pt.scratch.endpoints {
+		matched = pt.matcher.Match(ev, matched[:0])
+		for _, e := range matched {
 			if m := pt.mu.members[e.Key]; wal.Pos(m.Version) <= pt.counted {
 				count(m, at, ev)
 			}
@@ -257,13 +261,13 @@ func (pt *partition) unregister(m *member) {
 
 func byKey(a, b *member) int { return cmp.Compare(a.Key, b.Key) }
 
-// countMatch notes that an endpoint is owed the event at a position, which
-// came in at a time.
-func (pt *partition) countMatch(m *member, at wal.Pos, received int64) {
+// countMatches notes that an endpoint is owed n events more, of which the first
+// came in at a time and has a position.
+func (pt *partition) countMatches(m *member, n uint64, first wal.Pos, received int64) {
 	if m.Backlog() == 0 {
-		m.Oldest, m.OldestAt = at, received
+		m.Oldest, m.OldestAt = first, received
 	}
-	m.Matched++
+	m.Matched += n
 	if !m.counting {
 		m.counting = true
 		pt.matched = append(pt.matched, m)
