@@ -19,6 +19,7 @@ const localPause = 100 // ms
 // adapts window, breaker and hold.
 func (l *lane) finished(a *attempt, now int64) {
 	l.shard.engine.memory.give(a.size())
+	l.moved, l.still = now, false
 	switch {
 	case a.void:
 		// The index may have it in another place, passed over while this was open.

@@ -64,16 +64,6 @@ type Engine struct {
 	disabling     sync.Map     // laneID of endpoints that the engine is about to disable
 }
 
-// memory bounds the payloads that wait in memory.
-type memory struct {
-	limit int64
-	used  atomic.Int64
-}
-
-func (m *memory) has() bool    { return m.used.Load() < m.limit }
-func (m *memory) take(n int64) { m.used.Add(n) }
-func (m *memory) give(n int64) { m.used.Add(-n) }
-
 // Open opens the store, applies what the log holds that the ledger has not
 // seen, and starts to deliver. It returns when everything that was durable can
 // be read.
@@ -92,6 +82,11 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		failure:   make(chan error, 1),
 	}
 	e.life, e.cancel = context.WithCancel(context.Background())
+	e.memory.short = func() {
+		for _, sh := range e.shards {
+			signal(sh.inbox.wake)
+		}
+	}
 	e.metrics = newEngineMetrics()
 	o.Log.Observer = e.metrics.observer()
 	var err error

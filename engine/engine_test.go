@@ -207,7 +207,16 @@ func (r *rig) verb(v ledger.Verb, e *endpoint.Endpoint) {
 func (r *rig) post(n int) (ids []string) {
 	r.Helper()
 	for i := range n {
-		ev := &event.Event{ID: ledger.NewID(), Livemode: true, Organization: org, Type: "a.b", Source: event.API, Data: fmt.Appendf(nil, `{"n":%d}`, i)}
+		ids = append(ids, r.postData(1, fmt.Appendf(nil, `{"n":%d}`, i))...)
+	}
+	return ids
+}
+
+// postData posts n events with the same data.
+func (r *rig) postData(n int, data []byte) (ids []string) {
+	r.Helper()
+	for range n {
+		ev := &event.Event{ID: ledger.NewID(), Livemode: true, Organization: org, Type: "a.b", Source: event.API, Data: data}
 		if _, err := r.ledger.Post(context.Background(), []*event.Event{ev}, false, nil); err != nil {
 			r.Fatalf("post: %v", err)
 		}

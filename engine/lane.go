@@ -69,6 +69,9 @@ type lane struct {
 	flight  []*attempt
 	reached wal.Pos // the newest event that was attempted
 
+	moved int64 // Unix ms of the end of the last attempt
+	still bool  // it stands still, and keeps nothing ready, see reclaim
+
 	window    retry.Window
 	breaker   retry.Breaker
 	limiter   *rate.Limiter // nil = unlimited
@@ -102,6 +105,7 @@ func newLane(sh *shard, p int, s *settings, known *ledger.Lane) *lane {
 	l.timer.Value = l
 	l.use(s)
 	now := sh.engine.now()
+	l.moved = now
 	if !l.waits(l.hold, now) {
 		l.hold = 0
 	}

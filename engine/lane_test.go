@@ -232,12 +232,7 @@ func TestReadingBackKeepsMemoryBounded(t *testing.T) {
 			endpoints = append(endpoints, e)
 		}
 		data := append(append([]byte(`"`), bytes.Repeat([]byte("x"), size)...), '"')
-		for range 40 {
-			ev := &event.Event{ID: ledger.NewID(), Organization: org, Type: "a.b", Source: event.API, Data: data}
-			if _, err := r.ledger.Post(context.Background(), []*event.Event{ev}, false, nil); err != nil {
-				r.Fatalf("post: %v", err)
-			}
-		}
+		r.postData(40, data)
 		for _, e := range endpoints {
 			r.verb(ledger.Resume, e)
 		}
@@ -250,6 +245,34 @@ func TestReadingBackKeepsMemoryBounded(t *testing.T) {
 		}
 		after(time.Hour)
 		r.want("arrivals", r.receiver.count(), 40*lanes)
+		r.want("payloads in memory in the end", r.memory.used.Load(), int64(0))
+	})
+}
+
+// G4: of the memory for payloads, which all share, endpoints that hang keep only
+// what is under way.
+func TestHangingEndpointsGiveMemoryBack(t *testing.T) {
+	const hanging, size = 20, 4 << 10
+	script(t, func(o *Options) { o.LiveMemory = 1 << 20 }, func(r *rig) {
+		healthy := r.endpoint("healthy", func(e *endpoint.Endpoint) { e.MaxInFlight = 2 })
+		for i := range hanging {
+			r.endpoint(fmt.Sprint("e", i), func(e *endpoint.Endpoint) { e.MaxInFlight = 2 })
+		}
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			if a.url == healthy.URL {
+				return 200, 0, ""
+			}
+			return 200, 14 * time.Second, ""
+		}
+		data := append(append([]byte(`"`), bytes.Repeat([]byte("x"), size)...), '"')
+		r.postData(100, data)
+		after(2 * time.Second)
+		r.want("there is room in memory", r.memory.has(), true)
+		if got, bound := r.memory.used.Load(), int64(hanging*2*(size+1024)); got > bound {
+			r.Errorf("payloads in memory: got %d bytes, want at most the %d that are under way", got, bound)
+		}
+		after(time.Hour)
+		r.want("arrivals", r.receiver.count(), 100*(1+hanging))
 		r.want("payloads in memory in the end", r.memory.used.Load(), int64(0))
 	})
 }

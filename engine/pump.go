@@ -64,7 +64,7 @@ func (l *lane) pump(now int64) {
 		l.shard.engine.deliveries.Add(1)
 		go l.deliver()
 	}
-	l.ask(s, now)
+	l.ask(s, now, len(ready) < room)
 	if l.nextDue > now { // otherwise it is being read, or waits its turn behind what was
 		wake = min(wake, l.nextDue)
 	}
@@ -81,8 +81,8 @@ func (l *lane) heldUntil(now int64) int64 {
 }
 
 // room is how many attempts more to put into the ring. A second helping of the
-// limit is kept ready so that no goroutine waits for the loop; but a probe goes
-// alone, and so does the head of a fifo line.
+// limit is kept ready so that no goroutine waits for the loop; but not while the
+// lane stands still, a probe goes alone, and so does the head of a fifo line.
 func (l *lane) room(s *settings, limit int) int {
 	ready, running := l.ring.load()
 	switch {
@@ -93,6 +93,8 @@ func (l *lane) room(s *settings, limit int) int {
 		return 1 - ready - running
 	case l.breaker.Open:
 		return 1 - ready - running
+	case l.still:
+		return limit - ready - running
 	}
 	return limit - ready
 }
@@ -146,13 +148,18 @@ func (l *lane) dequeue() *attempt {
 	return a
 }
 
-// ask sends the reader for what the lane needs soon.
-func (l *lane) ask(s *settings, now int64) {
+// ask sends the reader for what the lane needs soon; short says that it could
+// not make ready as much as there is room for.
+func (l *lane) ask(s *settings, now int64, short bool) {
 	room, bytes := l.shard.engine.memory.has(), int64(readLittle)
 	if room {
 		bytes = readMuch
 	}
-	if l.behind && !l.reading && (len(l.queue) == 0 || room && len(l.queue) <= l.appetite()/4) {
+	hungry := len(l.queue) == 0 || room && len(l.queue) <= l.appetite()/4
+	if l.still {
+		hungry = short
+	}
+	if l.behind && !l.reading && hungry {
 		l.reading = true
 		l.shard.engine.memory.take(bytes) // until it is known what was found
 		l.shard.reader.request(readRequest{lane: l, after: l.scan, recheck: l.recheck, want: l.appetite(), bytes: bytes})

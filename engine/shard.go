@@ -28,15 +28,16 @@ type shard struct {
 	inbox  inbox
 
 	// Only the loop touches what follows.
-	lanes    map[laneID]*lane
-	wheel    *wheel.Wheel[*lane]
-	dirty    []*lane
-	starving []*lane
-	outboxes []*outbox // by partition
-	stopping bool
-	ending   bool          // stopping, and no attempt is under way any more
-	done     chan struct{} // closed when ending and every outcome is written
-	drained  inboxes
+	lanes     map[laneID]*lane
+	wheel     *wheel.Wheel[*lane]
+	dirty     []*lane
+	starving  []*lane
+	outboxes  []*outbox // by partition
+	reclaimAt int64     // see reclaim
+	stopping  bool
+	ending    bool          // stopping, and no attempt is under way any more
+	done      chan struct{} // closed when ending and every outcome is written
+	drained   inboxes
 }
 
 func newShard(e *Engine, n int, now int64) *shard {
@@ -70,10 +71,14 @@ func (sh *shard) run(quit <-chan struct{}) {
 		clear(sh.dirty)
 		sh.dirty = sh.dirty[:0]
 		next, pending := sh.wheel.Next()
-		for _, b := range sh.outboxes {
-			if again := b.flush(now); again != 0 && (!pending || again < next) {
-				next, pending = again, true
+		sooner := func(at int64) {
+			if at != 0 && (!pending || at < next) {
+				next, pending = at, true
 			}
+		}
+		sooner(sh.reclaim(now))
+		for _, b := range sh.outboxes {
+			sooner(b.flush(now))
 		}
 		if sh.ending {
 			sh.checkDone()
