@@ -19,14 +19,16 @@ const maxEventSize = 2000
 // scripts has a directory for each dialect.
 const scripts = "../testdata/api"
 
-// Every field and status of every dialect stands in some script.
+// Every field and status of every dialect stands in some script, and is as the
+// OpenAPI document says.
 func TestScripts(t *testing.T) {
 	for _, dialect := range dialectDirs(t) {
 		t.Run(dialect, func(t *testing.T) {
 			apitest.Run(t, filepath.Join(scripts, dialect), *update, func(t *testing.T) apitest.Side {
 				e := apitest.Open(t)
+				all := dialects(e)
 				return apitest.Side{
-					Client: apitest.Serve(t, e, dialects(e)...),
+					Client: check(t, apitest.Serve(t, e, all...), description(t, all)),
 					Settle: func() { apitest.Settle(t, e.Ledger()) },
 				}
 			})

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"wal/kv"},
 	{"wal", "wal/waltest"},
 	{"engine/ledger"},
-	{"engine", "httpapi/auth", "httpapi/wire", "httpapi/ops", "httpapi/native"},
+	{"engine", "httpapi/auth", "httpapi/wire", "httpapi/ops", "httpapi/native", "httpapi/openapi"},
 	{"httpapi", "httpapi/apitest"},
 	{"cmd/internal/archive", "cmd/internal/server", "cmd/internal/demo", "cmd/internal/command", "cmd/hookwheel", "bench"},
 }
@@ -34,6 +34,7 @@ var allowed = []string{
 	"bench/scenario → bench/load", "bench/scenario → bench/sink",
 	"wal/waltest → wal",
 	"httpapi/wire → httpapi/auth", "httpapi/ops → httpapi/wire",
+	"httpapi/openapi → httpapi/wire",
 	"httpapi/native → httpapi/auth", "httpapi/native → httpapi/wire",
 	"httpapi/apitest → httpapi",
 	"cmd/internal/demo → cmd/internal/server",

@@ -29,6 +29,7 @@ import (
 	"github.com/hookwheel/hookwheel/engine/retry"
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/httpapi"
+	"github.com/hookwheel/hookwheel/httpapi/openapi"
 	"github.com/hookwheel/hookwheel/httpapi/ops"
 )
 
@@ -176,11 +177,16 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	// The server counts its own routes, /metrics among them: it exists only after
 	// the route that shows what it counts.
 	own := ops.Source{Write: func(w io.Writer) { s.http.Metrics().Write(w) }, Help: map[string]string{}}
-	o.Dialects = append(httpapi.Dialects(s.engine, s.settings()), s.backups(), ops.Dialect(ops.Options{
+	dialects := append(httpapi.Dialects(s.engine, s.settings()), s.backups(), ops.Dialect(ops.Options{
 		Build:   s.options.Build,
 		Checks:  s.checks(),
 		Metrics: []ops.Source{{Write: s.engine.WriteMetrics, Help: s.engine.MetricsHelp()}, own},
 	}))
+	description, err := openapi.Dialect(s.options.Build.Version, dialects...)
+	if err != nil {
+		return err
+	}
+	o.Dialects = append(dialects, description)
 	if s.http, err = httpapi.New(o); err != nil {
 		return err
 	}
