@@ -45,11 +45,12 @@ func checkSecret(s secret.Secret) (faults []endpoint.FieldError) {
 	return faults
 }
 
-// seal makes a secret ready to be stored with an endpoint.
-func (e *Engine) seal(of *endpoint.Endpoint, value secret.Secret) endpoint.Secret {
+// seal makes a secret ready to be stored with an object of an organization: an
+// endpoint, by its id, or a connector.
+func (e *Engine) seal(org, object string, value secret.Secret) endpoint.Secret {
 	id := "sec_" + ledger.NewID().String()
 	return endpoint.Secret{
-		ID: id, Sealed: e.box.Seal(value, secret.AAD(of.Organization, of.ID, id)),
+		ID: id, Sealed: e.box.Seal(value, secret.AAD(org, object, id)),
 		Last4: value.Last4(), CreatedAt: e.now(),
 	}
 }
@@ -83,7 +84,7 @@ func (e *Engine) RotateSecret(ctx context.Context, org, id string, given secret.
 	if faults := checkSecret(given); len(faults) > 0 {
 		return nil, secret.Secret{}, &InvalidError{Fields: faults}
 	}
-	fresh := e.seal(now, given)
+	fresh := e.seal(org, now.ID, given)
 	rotated, err := e.change(ctx, org, id, 0, audit, func(now, next *endpoint.Endpoint) error {
 		next.Secrets = append([]endpoint.Secret{fresh}, expiring(now.Secrets, fresh.CreatedAt, grace)...)
 		if len(next.Secrets) > endpoint.MaxSecrets {
@@ -100,7 +101,7 @@ func (e *Engine) RotateSecret(ctx context.Context, org, id string, given secret.
 // generateLike makes a secret of the same kind as the endpoint's newest.
 func (e *Engine) generateLike(of *endpoint.Endpoint) (secret.Secret, error) {
 	if len(of.Secrets) > 0 {
-		newest, err := e.open(of, of.Secrets[0])
+		newest, err := e.open(of.Organization, of.ID, of.Secrets[0])
 		if err != nil {
 			return secret.Secret{}, err
 		}
@@ -127,10 +128,11 @@ func expiring(old []endpoint.Secret, at int64, grace time.Duration) []endpoint.S
 	return slices.DeleteFunc(kept, func(s endpoint.Secret) bool { return s.ExpiresAt <= at })
 }
 
-func (e *Engine) open(of *endpoint.Endpoint, stored endpoint.Secret) (secret.Secret, error) {
-	value, err := e.box.Open(stored.Sealed, secret.AAD(of.Organization, of.ID, stored.ID))
+// open is the inverse of seal.
+func (e *Engine) open(org, object string, stored endpoint.Secret) (secret.Secret, error) {
+	value, err := e.box.Open(stored.Sealed, secret.AAD(org, object, stored.ID))
 	if err != nil {
-		return secret.Secret{}, fmt.Errorf("open secret %s of endpoint %s: %w", stored.ID, of.ID, err)
+		return secret.Secret{}, fmt.Errorf("open secret %s of %s: %w", stored.ID, object, err)
 	}
 	return value, nil
 }
@@ -155,7 +157,7 @@ func (e *Engine) Secrets(org, id string) ([]SigningSecret, error) {
 		if s.ExpiresAt != 0 && s.ExpiresAt <= e.now() {
 			continue
 		}
-		value, err := e.open(of, s)
+		value, err := e.open(org, of.ID, s)
 		if err != nil {
 			return nil, err
 		}

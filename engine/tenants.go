@@ -126,8 +126,9 @@ func (e *Engine) checkOrganization(o *ledger.Organization) error {
 	return nil
 }
 
-// UpdateOrganization changes Name and ParentID; the other fields stay. mutate
-// and ifVersion are as with UpdateEndpoint.
+// UpdateOrganization changes Name, ParentID and, for the verbs of connectors,
+// Connectors; the other fields stay. mutate and ifVersion are as with
+// UpdateEndpoint.
 func (e *Engine) UpdateOrganization(ctx context.Context, id string, mutate func(*ledger.Organization) error, ifVersion uint64, audit ledger.Audit) (*ledger.Organization, error) {
 	for {
 		now, err := e.organization(id)
@@ -169,7 +170,7 @@ func (e *Engine) DeleteOrganization(ctx context.Context, id string, audit ledger
 			return err
 		}
 		gone := *now
-		gone.DeletedAt = e.now()
+		gone.DeletedAt, gone.Connectors = e.now(), ledger.Connectors{}
 		_, err = e.ledger.Change(ctx, &ledger.Change{Audit: audit, Base: now.Version, Organization: &gone})
 		if errors.Is(err, ledger.ErrChanged) {
 			continue

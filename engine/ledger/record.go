@@ -36,17 +36,16 @@ type Change struct {
 type Verb string
 
 const (
-	Enable   Verb = "enable"    // endpoint
-	Disable  Verb = "disable"   // endpoint, with Reason
-	Pause    Verb = "pause"     // endpoint
-	Resume   Verb = "resume"    // endpoint
-	Delete   Verb = "delete"    // endpoint
-	Retry    Verb = "retry"     // delivery: put it back in line, due now
-	Cancel   Verb = "cancel"    // delivery
-	RetryAll Verb = "retry_all" // endpoint: retry up to Limit deliveries that failed or were exhausted
-	Expire   Verb = "expire"    // everything of events before Before
-	Forget   Verb = "forget"    // idempotency keys that expired before BeforeTime
-	Erase    Verb = "erase"     // an organization with all that it has
+	Enable  Verb = "enable"  // endpoint
+	Disable Verb = "disable" // endpoint, with Reason
+	Pause   Verb = "pause"   // endpoint
+	Resume  Verb = "resume"  // endpoint
+	Delete  Verb = "delete"  // endpoint
+	Retry   Verb = "retry"   // delivery: put it back in line, due now
+	Cancel  Verb = "cancel"  // delivery
+	Expire  Verb = "expire"  // everything of events before Before
+	Forget  Verb = "forget"  // idempotency keys that expired before BeforeTime
+	Erase   Verb = "erase"   // an organization with all that it has
 )
 
 // Command is a Command record: one verb on one object.
@@ -61,7 +60,6 @@ type Command struct {
 	Due          int64        `json:"due,omitempty"` // of a retry, Unix ms; 0 = the record's time
 	Reason       string       `json:"reason,omitempty"`
 	Before       wal.Pos      `json:"before,omitempty"`
-	Limit        int          `json:"limit,omitempty"`
 	BeforeTime   int64        `json:"before_time,omitempty"` // Unix ms
 }
 
@@ -76,6 +74,21 @@ type Organization struct {
 	CreatedAt int64  `json:"created_at"` // Unix ms
 	UpdatedAt int64  `json:"updated_at"`
 	DeletedAt int64  `json:"deleted_at,omitempty"`
+
+	Connectors Connectors `json:"connectors"`
+}
+
+// Connectors are the outside sources that post events straight to an
+// organization, in their own form and without an API key.
+type Connectors struct {
+	Stripe *StripeConnector `json:"stripe,omitempty"` // nil = not set up
+}
+
+// StripeConnector takes the webhooks of Stripe. It is replaced as a whole,
+// never changed in place.
+type StripeConnector struct {
+	Enabled bool              `json:"enabled"` // false = what comes in is answered and dropped
+	Secrets []endpoint.Secret `json:"secrets"` // at least one; an event is signed with any of them
 }
 
 // Key is an API key: of one organization, or an admin key of none.

@@ -32,7 +32,8 @@ import (
 // sends none. Of the answer's headers only those in shownHeaders are written.
 // What differs from run to run is replaced by a name: an id, key or secret by
 // $ and its prefix with a number, such as $evt1, times by $time, cursors by
-// $cursor1, versions by $version1. A later request may use the names.
+// $cursor1, versions by $version1. A later request may use the names. In its
+// headers $sign(SECRET) is a signature of the body, see sign.
 //
 // Before a request, a line "! settle" waits until all that is owed has been
 // attempted.
@@ -206,7 +207,7 @@ func (p *player) answer(t *testing.T, client *http.Client, s step) string {
 		if h[1] == "" {
 			request.Header.Del(h[0])
 		} else {
-			request.Header.Set(h[0], p.fill(h[1]))
+			request.Header.Set(h[0], sign(p.fill(h[1]), body))
 		}
 	}
 	response, err := client.Do(request)

@@ -49,6 +49,9 @@ type Engine interface {
 	DeleteOrganization(ctx context.Context, id string, audit ledger.Audit) error
 	CreateKey(ctx context.Context, org string, spec *ledger.Key, audit ledger.Audit) (*ledger.Key, secret.Secret, error)
 	RevokeKey(ctx context.Context, org, id string, audit ledger.Audit) (*ledger.Key, error)
+
+	SetStripeConnector(ctx context.Context, org string, secrets []secret.Secret, enabled bool, audit ledger.Audit) (*ledger.Organization, error)
+	DeleteStripeConnector(ctx context.Context, org string, audit ledger.Audit) error
 }
 
 // SigningSecret is a secret that an endpoint's deliveries are signed with.
@@ -118,6 +121,9 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "GET", Pattern: "/v1/organizations/{org}/api-keys", Tenant: "org", Scope: auth.Admin, Handle: a.listKeys},
 		{Method: "POST", Pattern: "/v1/organizations/{org}/api-keys", Tenant: "org", Scope: auth.Admin, Handle: a.createKey, Once: true},
 		{Method: "DELETE", Pattern: "/v1/organizations/{org}/api-keys/{id}", Tenant: "org", Scope: auth.Admin, Handle: a.revokeKey, Once: true},
+		{Method: "GET", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.getStripeConnector},
+		{Method: "PUT", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.putStripeConnector},
+		{Method: "DELETE", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.deleteStripeConnector, Once: true},
 	}
 }
 
