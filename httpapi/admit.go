@@ -43,10 +43,11 @@ func (s *Server) admit(c *wire.Ctx) error {
 		return wire.NotFound("organization").Because(err)
 	case err != nil && !errors.Is(err, auth.ErrNoOrganization): // an admin may create what is not there yet
 		return wire.Unauthorized().Because(err)
-	case !p.Allows(c.Route.Scope):
-		return wire.Forbidden("the API key lacks the scope %s", c.Route.Scope)
 	}
 	c.Principal, c.Organization = p, p.Organization
+	if !p.Allows(c.Route.Scope) {
+		return wire.Forbidden("the API key lacks the scope %s", c.Route.Scope)
+	}
 	return nil
 }
 

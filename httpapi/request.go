@@ -130,13 +130,30 @@ func (s *Server) process(c *wire.Ctx) (e *entry, err error) {
 	for i, name := range e.params {
 		c.SetParam(name, params[i])
 	}
-	if err := s.admit(c); err != nil {
+	err = s.admit(c)
+	if refusal := s.limit(c); refusal != nil {
+		return e, refusal
+	}
+	if err != nil {
 		return e, err
 	}
 	if c.Route.Once {
 		return e, s.once.do(c)
 	}
 	return e, c.Route.Handle(c)
+}
+
+// limit counts the request of a caller, also one that was refused, and refuses
+// what is too much.
+func (s *Server) limit(c *wire.Ctx) error {
+	if s.limits == nil || c.Route.Unlimited {
+		return nil
+	}
+	kind, refusal := s.limits.take(c, time.Now())
+	if refusal != nil {
+		s.stats.limited[kind].Inc()
+	}
+	return refusal
 }
 
 // fail renders an error: the only place where one becomes a response.

@@ -2,9 +2,9 @@
 // makes them and which route they mean, runs the handler, and renders whatever
 // went wrong in the shape of the dialect whose path it was.
 //
-//	connection ─▶ limits, framing ─▶ route ─▶ key, scope ─▶ once ─▶ handler
-//	                   │               │          │           │        │ error
-//	                   └───────────────┴──────────┴───────────┴────────┴─▶ fail ─▶ Dialect.Render
+//	connection ─▶ sizes, framing ─▶ route ─▶ key, scope ─▶ rate ─▶ once ─▶ handler
+//	                   │              │          │          │       │        │ error
+//	                   └──────────────┴──────────┴──────────┴───────┴────────┴─▶ fail ─▶ Dialect.Render
 //
 // It holds no state of the engine. The dialects bring their routes; what they
 // do is theirs.
@@ -46,7 +46,10 @@ type Options struct {
 	MaxBodySize       int
 	AnonymousBodySize int
 
-	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	// RateLimit bounds the requests of one caller. Zero = no limit.
+	RateLimit RateLimit
+
+	// TrustedProxies are the peers whose X-Forwarded-For and -Proto are believed.
 	TrustedProxies []netip.Prefix
 
 	Logger *slog.Logger // nil = slog.Default()
@@ -89,6 +92,9 @@ func (o *Options) validate() error {
 	if len(o.CursorKey) < minCursorKey {
 		errs = append(errs, fmt.Errorf("cursor key has %d bytes, needs %d", len(o.CursorKey), minCursorKey))
 	}
+	if o.RateLimit.PerSecond < 0 || o.RateLimit.Burst < 0 {
+		errs = append(errs, errors.New("rate limit is negative"))
+	}
 	if o.AnonymousBodySize > o.MaxBodySize {
 		errs = append(errs, errors.New("body size without a key is larger than with one"))
 	}
@@ -101,6 +107,7 @@ type Server struct {
 	http     *fasthttp.Server
 	router   *router
 	once     *once
+	limits   *limits // nil = none
 	cursors  *wire.Cursors
 	stats    *stats
 	contexts sync.Pool // of *wire.Ctx
@@ -113,7 +120,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("http server: %w", err)
 	}
-	s := &Server{options: o, once: newOnce(o.Answers, o.Logger)}
+	s := &Server{options: o, once: newOnce(o.Answers, o.Logger), limits: newLimits(o.RateLimit)}
 	s.contexts.New = func() any { return new(wire.Ctx) }
 	s.stats = newStats(s.connections)
 	var err error

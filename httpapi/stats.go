@@ -17,6 +17,7 @@ var statsHelp = map[string]string{
 	"hookwheel_http_requests_total":           "Requests answered, by route and class of the status.",
 	"hookwheel_http_request_duration_seconds": "Time from a request read completely to its answer, by route.",
 	"hookwheel_http_connections":              "Connections that are open.",
+	"hookwheel_http_rate_limited_total":       "Requests refused because their caller sent too many, by what the caller was known by.",
 }
 
 // stats counts requests. Everything is labelled with the pattern of the route,
@@ -24,6 +25,7 @@ var statsHelp = map[string]string{
 type stats struct {
 	set      *metrics.Set
 	unrouted [6]*metrics.Counter // by class: 404, 405, and what could not be read
+	limited  [len(callerKinds)]*metrics.Counter
 }
 
 // routeStats are the metrics of one route, found once, when it is declared.
@@ -37,6 +39,9 @@ func newStats(connections func() float64) *stats {
 	s.set.NewGauge("hookwheel_http_connections", connections)
 	for class := 4; class <= 5; class++ {
 		s.unrouted[class] = s.set.NewCounter(ops.Series("hookwheel_http_requests_total", "method", "", "route", "", "code", className(class)))
+	}
+	for kind, name := range callerKinds {
+		s.limited[kind] = s.set.NewCounter(ops.Series("hookwheel_http_rate_limited_total", "by", name))
 	}
 	return s
 }

@@ -46,10 +46,10 @@ func Dialect(o Options) *wire.Dialect {
 		Prefixes: []string{"/healthz", "/readyz", "/version", "/metrics"},
 		Render:   wire.Problem,
 		Routes: []wire.Route{
-			{Method: "GET", Pattern: "/healthz", Public: true, Handle: o.health},
-			{Method: "GET", Pattern: "/readyz", Public: true, Handle: o.ready},
-			{Method: "GET", Pattern: "/version", Public: true, Handle: o.version},
-			{Method: "GET", Pattern: "/metrics", Public: true, Handle: o.metrics},
+			{Method: "GET", Pattern: "/healthz", Public: true, Unlimited: true, Handle: o.health},
+			{Method: "GET", Pattern: "/readyz", Public: true, Unlimited: true, Handle: o.ready},
+			{Method: "GET", Pattern: "/version", Public: true, Unlimited: true, Handle: o.version},
+			{Method: "GET", Pattern: "/metrics", Public: true, Unlimited: true, Handle: o.metrics},
 		},
 	}
 }

@@ -42,6 +42,9 @@ type Route struct {
 	// must be valid. Every refusal of it is 401.
 	OptionalKey bool
 
+	// Unlimited is for probes: they are answered however often they come.
+	Unlimited bool
+
 	// Tenant is the name of the parameter in Pattern that names the organization
 	// which the request is for; "" = none does. The key must belong to it, or be
 	// an admin key, which then acts for it.

@@ -22,6 +22,7 @@ type serving struct {
 	maxEventSize, maxBodySize int64
 	maxConnections            int
 	readTimeout, idleTimeout  time.Duration
+	rateLimit, rateBurst      int
 	trustedProxies            []netip.Prefix
 	adminKey, headerPrefix    string
 
@@ -81,7 +82,9 @@ func (o *serving) acceptFlags(f *flagSet) {
 	f.integer(&o.maxConnections, "max-connections", "serve up to `N` connections at once", 10_000, 1, 1_000_000, "")
 	f.duration(&o.readTimeout, "read-timeout", "`TIME` for a client to send a request", 15*time.Second, 100*time.Millisecond, 10*time.Minute, "")
 	f.duration(&o.idleTimeout, "idle-timeout", "`TIME` between two requests of a connection", 75*time.Second, 100*time.Millisecond, time.Hour, "")
-	list(f, &o.trustedProxies, "trusted-proxy", "`NETWORKS` whose X-Forwarded-For is believed, addresses or prefixes; none = nobody's", ",", nil, parsePrefix, netip.Prefix.String)
+	f.integer(&o.rateLimit, "api-rate-limit", "answer 429 when a caller makes more than `N` requests per second: an API key, or for requests without one an address", 0, 1, 1_000_000, "no limit")
+	f.integer(&o.rateBurst, "api-rate-burst", "with --api-rate-limit, allow `N` requests at once after a pause", 0, 1, 1_000_000, "as many as in a second")
+	list(f, &o.trustedProxies, "trusted-proxy", "`NETWORKS` whose X-Forwarded-For and X-Forwarded-Proto are believed, addresses or prefixes; none = nobody's", ",", nil, parsePrefix, netip.Prefix.String)
 	f.text(&o.adminKey, "admin-key", "`KEY` to be the admin key from now on, 16 to 256 random characters; better given by the variable, which ps does not show; none = the one that the first start makes", "", nil)
 }
 

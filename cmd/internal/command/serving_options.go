@@ -47,6 +47,7 @@ func (o *serving) options(c *cli.Context) (server.Options, error) {
 			IdleTimeout:       o.idleTimeout,
 			MaxBodySize:       int(o.maxBodySize),
 			AnonymousBodySize: int(min(o.maxBodySize, 256<<10)),
+			RateLimit:         httpapi.RateLimit{PerSecond: o.rateLimit, Burst: o.rateBurst},
 			TrustedProxies:    o.trustedProxies,
 		},
 	}, nil
