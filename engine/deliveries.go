@@ -40,6 +40,61 @@ func (e *Engine) CancelDelivery(ctx context.Context, org string, id delivery.ID,
 	return e.command(ctx, at.command(org, ledger.Cancel, 0, audit))
 }
 
+// A command puts at most so many deliveries in line, so that no one's events
+// wait long behind it.
+const bulkChunk = 1000
+
+// RetryFailed puts every delivery of an organization back in line that failed
+// or was exhausted, and returns how many. One that fails again meanwhile is not
+// retried twice. A fifo endpoint gets no more than stand in its line at once;
+// what is left stays as it is, for another call. After an error those that were
+// counted are in line.
+func (e *Engine) RetryFailed(ctx context.Context, org string, audit ledger.Audit) (n int, err error) {
+	if _, err := e.organization(org); err != nil {
+		return 0, err
+	}
+	for _, key := range e.ledger.EndpointKeys(org) {
+		more, err := e.retryFailed(ctx, org, key, audit)
+		if n += more; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// retryFailed is RetryFailed for one endpoint.
+func (e *Engine) retryFailed(ctx context.Context, org string, key endpoint.Key, audit ledger.Audit) (n int, err error) {
+	order := &ledger.Command{Audit: audit, Verb: ledger.RetryAll, Organization: org, Endpoint: key}
+	for {
+		to, lane, alive := e.ledger.Lookup(e.ledger.PartitionOf(org), key)
+		if !alive || lane.Rows[delivery.Failed]+lane.Rows[delivery.Exhausted] == 0 {
+			return n, nil
+		}
+		if order.Limit, order.Due = roomInLine(to, &lane), e.now(); order.Limit == 0 {
+			return n, nil
+		}
+		v, err := e.ledger.Command(ctx, order)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return n, nil // deleted in the meantime
+		}
+		if n += v.Count; err != nil || v.Count < order.Limit {
+			return n, err
+		}
+		if order.Before == 0 {
+			order.Before = v.Pos
+		}
+	}
+}
+
+// roomInLine is how many deliveries of the past an endpoint is given at once. A
+// fifo line is put in order in memory, and has to fit in there.
+func roomInLine(to *endpoint.Endpoint, known *ledger.Lane) int {
+	if to.Ordering != endpoint.FIFO {
+		return bulkChunk
+	}
+	return bulkChunk - int(min(known.Waiting(), bulkChunk))
+}
+
 // located is a delivery that exists, with a row or without.
 type located struct {
 	ledger.Ref

@@ -69,6 +69,55 @@ func TestRetryAndCancel(t *testing.T) {
 	})
 }
 
+// Everything that failed gets one attempt more; nothing of another organization
+// is touched (G9).
+func TestRetryFailed(t *testing.T) {
+	virtual(t, func(t *testing.T, o *office) {
+		const n = bulkChunk + 200
+		o.outside.answers(500)
+		once := endpoint.Endpoint{MaxAttempts: 1}
+		o.create(once)
+		paused, _ := o.create(once)
+		line, _ := o.create(endpoint.Endpoint{MaxAttempts: 1, Ordering: endpoint.FIFO})
+		foreign, _, err := o.CreateEndpoint(t.Context(), rival, &endpoint.Endpoint{URL: hookURL, MaxAttempts: 1}, secret.Secret{}, someone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range n {
+			o.post(acme)
+		}
+		o.post(rival)
+		settle(time.Hour) // past all pauses of the breaker
+		if _, err := o.PauseEndpoint(t.Context(), acme, paused.ID, someone); err != nil {
+			t.Fatal(err)
+		}
+		o.outside.answers(200)
+		attempts := func(e *endpoint.Endpoint) uint64 {
+			_, lane, _ := o.ledger.Lookup(o.ledger.PartitionOf(e.Organization), e.Key)
+			return lane.Attempts
+		}
+		if got := attempts(line); got != n {
+			t.Fatalf("attempts before: got %d, want %d", got, n)
+		}
+		got, err := o.RetryFailed(t.Context(), acme, someone)
+		if want := n + n + bulkChunk; got != want || err != nil {
+			t.Errorf("retried: got %d, %v, want %d: all, and of a fifo line what fits in", got, err, want)
+		}
+		settle(time.Hour)
+		for e, want := range map[*endpoint.Endpoint]uint64{line: n + bulkChunk, paused: n, foreign: 1} {
+			if got := attempts(e); got != want {
+				t.Errorf("attempts to %s: got %d, want %d", e.ID, got, want)
+			}
+		}
+		if got, err := o.RetryFailed(t.Context(), acme, someone); got != n-bulkChunk || err != nil {
+			t.Errorf("retried again: got %d, %v, want the %d that are left of the line", got, err, n-bulkChunk)
+		}
+		if _, err := o.RetryFailed(t.Context(), "org_none", someone); !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("unknown organization: got %v, want %v", err, ledger.ErrNotFound)
+		}
+	})
+}
+
 // TestTenants follows the admin key over starts, and an organization to its end
 // (G2: what a crash left of a deletion is removed).
 func TestTenants(t *testing.T) {

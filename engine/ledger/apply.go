@@ -116,8 +116,10 @@ func (pt *partition) applyRecord(b *kv.Batch, r *wal.Rec) error {
 		if err := json.Unmarshal(r.Data, &c); err != nil {
 			return err
 		}
-		refusal, err := pt.applyCommand(b, r, &c)
-		return pt.settle(r, Verdict{Pos: r.Pos, At: r.At, Err: refusal}, err)
+		v := Verdict{Pos: r.Pos, At: r.At}
+		refusal, err := pt.applyCommand(b, r, &c, &v)
+		v.Err = refusal
+		return pt.settle(r, v, err)
 	}
 	return fmt.Errorf("unknown kind of record %d; it was written by a newer version", r.Kind)
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"errors"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
@@ -101,8 +100,8 @@ func (pt *partition) changeKey(b *kv.Batch, r *wal.Rec, c *Change) error {
 	return nil
 }
 
-// applyCommand does one verb.
-func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command) (refusal, err error) {
+// applyCommand does one verb. Of the verdict it sets what the verb counts.
+func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command, v *Verdict) (refusal, err error) {
 	switch c.Verb {
 	case Expire:
 		return nil, pt.expire(b, c)
@@ -118,6 +117,9 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command) (refusal,
 	switch c.Verb {
 	case Retry:
 		return pt.retry(b, r, c, m)
+	case RetryAll:
+		v.Count, err = pt.retryAll(b, r, c, m)
+		return nil, err
 	case Cancel:
 		return pt.cancel(b, r, c, m)
 	case Delete:
@@ -171,28 +173,6 @@ func (m *member) state(s delivery.State) delivery.State {
 		return delivery.Canceled
 	}
 	return s
-}
-
-// retry puts a delivery back in line, due at once. It may have one attempt
-// more than it was meant to have.
-func (pt *partition) retry(b *kv.Batch, r *wal.Rec, c *Command, m *member) (refusal, err error) {
-	ref := Ref{Endpoint: m.Key, Pos: c.Event, Replay: c.Replay}
-	row, found, err := pt.row(ref)
-	if err != nil {
-		return nil, err
-	}
-	if !found || !row.State.Retriable() {
-		return ErrForbidden, nil
-	}
-	before := row.State
-	if before == delivery.Retrying {
-		b.Delete(pt.retryKey(ref, row.Next))
-	}
-	row.MaxAttempts = max(row.MaxAttempts, row.Attempts+1)
-	row.State, row.Next, row.Updated, row.Queue = delivery.Pending, cmp.Or(c.Due, r.At), r.At, uint64(r.Pos)
-	pt.putRow(b, m, ref, before, &row)
-	pt.scratch.applied.Requeued = append(pt.scratch.applied.Requeued, Due{Ref: ref, At: row.Next})
-	return nil, nil
 }
 
 // isOwed reports whether a delivery that has no row exists nevertheless.

@@ -203,6 +203,24 @@ func (m *model) retry(t *rapid.T) {
 	}
 }
 
+func (m *model) retryAll(t *rapid.T) {
+	e := m.endpoint(t)
+	v, err := m.f.Command(m.f.ctx(), &Command{Verb: RetryAll, Organization: e.Organization, Endpoint: e.Key, Limit: 1000})
+	if e.deleted {
+		checkErr(t, "retry all", err, ErrNotFound)
+		return
+	}
+	checkErr(t, "retry all", err, nil)
+	want := 0
+	for _, d := range e.owed {
+		if indexed(d.state) {
+			d.state = delivery.Pending
+			want++
+		}
+	}
+	check(t, "retried", v.Count, want)
+}
+
 func (m *model) expire(t *rapid.T) {
 	if len(m.events) == 0 || rapid.IntRange(0, 2).Draw(t, "expire") > 0 {
 		t.Skip("not now")
@@ -328,7 +346,7 @@ func TestLedgerAgainstModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"": m.check, "create": m.create, "update": m.update, "verb": m.verb,
 			"post": m.post, "post more": m.post, "outcome": m.outcome, "outcome too": m.outcome, "outcome again": m.outcome,
-			"cancel": m.cancel, "retry": m.retry, "expire": m.expire, "erase": m.erase, "interrupt": m.interrupt,
+			"cancel": m.cancel, "retry": m.retry, "retry all": m.retryAll, "expire": m.expire, "erase": m.erase, "interrupt": m.interrupt,
 		})
 		if !m.trims {
 			for _, group := range []int{1, 7, 1 << 20} {

@@ -24,6 +24,8 @@ type Verdict struct {
 	Matched   int
 	Endpoints []*endpoint.Endpoint // the ones that matched, if asked for
 
+	Count int // of RetryAll only: deliveries put back in line
+
 	Err error // why the record changed nothing: ErrConflict, ErrNotFound, …
 }
 

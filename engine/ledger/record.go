@@ -36,16 +36,17 @@ type Change struct {
 type Verb string
 
 const (
-	Enable  Verb = "enable"  // endpoint
-	Disable Verb = "disable" // endpoint, with Reason
-	Pause   Verb = "pause"   // endpoint
-	Resume  Verb = "resume"  // endpoint
-	Delete  Verb = "delete"  // endpoint
-	Retry   Verb = "retry"   // delivery: put it back in line, due now
-	Cancel  Verb = "cancel"  // delivery
-	Expire  Verb = "expire"  // everything of events before Before
-	Forget  Verb = "forget"  // idempotency keys that expired before BeforeTime
-	Erase   Verb = "erase"   // an organization with all that it has
+	Enable   Verb = "enable"    // endpoint
+	Disable  Verb = "disable"   // endpoint, with Reason
+	Pause    Verb = "pause"     // endpoint
+	Resume   Verb = "resume"    // endpoint
+	Delete   Verb = "delete"    // endpoint
+	Retry    Verb = "retry"     // delivery: put it back in line, due now
+	Cancel   Verb = "cancel"    // delivery
+	RetryAll Verb = "retry_all" // endpoint: retry up to Limit deliveries that failed or were exhausted
+	Expire   Verb = "expire"    // everything of events before Before
+	Forget   Verb = "forget"    // idempotency keys that expired before BeforeTime
+	Erase    Verb = "erase"     // an organization with all that it has
 )
 
 // Command is a Command record: one verb on one object.
@@ -60,6 +61,7 @@ type Command struct {
 	Due          int64        `json:"due,omitempty"` // of a retry, Unix ms; 0 = the record's time
 	Reason       string       `json:"reason,omitempty"`
 	Before       wal.Pos      `json:"before,omitempty"`
+	Limit        int          `json:"limit,omitempty"`
 	BeforeTime   int64        `json:"before_time,omitempty"` // Unix ms
 }
 
