@@ -188,8 +188,10 @@ func (e *Engine) endpoint(org, id string) (*endpoint.Endpoint, error) {
 // that version, else the error is ledger.ErrChanged; 0 is any version.
 //
 // Kind, payload_format and snapshot_api_version stay as they were created: a
-// retry must send the bytes of the first attempt (G7). State and secrets have
-// verbs of their own. The error is mutate's, *InvalidError or one of those.
+// retry must send the bytes of the first attempt (G7). Enabling and disabling
+// can be part of it, see endpoint.SetEnabled, and are then in force together
+// with the rest. Pausing and secrets have verbs of their own. The error is
+// mutate's, *InvalidError or one of those.
 func (e *Engine) UpdateEndpoint(ctx context.Context, org, id string, mutate func(*endpoint.Endpoint) error, ifVersion uint64, audit ledger.Audit) (*endpoint.Endpoint, error) {
 	return e.change(ctx, org, id, ifVersion, audit, func(now, next *endpoint.Endpoint) error {
 		if err := mutate(next); err != nil {
@@ -201,7 +203,8 @@ func (e *Engine) UpdateEndpoint(ctx context.Context, org, id string, mutate func
 		faults := fixed(now, next)
 		full := *next
 		full.Spans = now.WithSpan(1<<63, next.Now().EventTypes, next.Now().EventsFrom, next.Now().Enabled).Spans
-		if len(full.Spans) == len(now.Spans) { // nothing is added, so there is nothing to bound
+		added, disables := len(full.Spans) > len(now.Spans), now.Enabled() && !next.Now().Enabled
+		if !added || disables { // to disable must always work
 			full.Spans = next.Spans
 		}
 		err := e.validate(ctx, &full, now.URL, faults)
@@ -226,7 +229,7 @@ func fixed(now, next *endpoint.Endpoint) (faults []endpoint.FieldError) {
 	check(next.PayloadFormat == now.PayloadFormat, "payload_format", never)
 	check(next.SnapshotAPIVersion == now.SnapshotAPIVersion, "snapshot_api_version", never)
 	check(slices.EqualFunc(next.Secrets, now.Secrets, sameSecret), "secrets", verbs)
-	check(next.Now().Enabled == now.Now().Enabled && next.Paused == now.Paused && next.DisabledReason == now.DisabledReason, "state", verbs)
+	check(next.Paused == now.Paused && next.Now().Enabled == (next.DisabledReason == ""), "state", verbs)
 	return faults
 }
 

@@ -168,12 +168,38 @@ func TestEndpointRefuses(t *testing.T) {
 		},
 		"payload_format": func(e *endpoint.Endpoint) { e.PayloadFormat = "thin" },
 		"state":          func(e *endpoint.Endpoint) { e.Paused = true },
+		"state ":         func(e *endpoint.Endpoint) { e.Now().Enabled = false },
 		"secrets":        func(e *endpoint.Endpoint) { e.Secrets = nil },
 		"url":            func(e *endpoint.Endpoint) { e.URL = "https://localhost/" },
 	} {
 		_, err := o.UpdateEndpoint(t.Context(), acme, e.ID, func(e *endpoint.Endpoint) error { mutate(e); return nil }, 0, someone)
-		if got := fieldsOf(err); !slices.Equal(got, []string{field}) {
+		if got := fieldsOf(err); !slices.Equal(got, []string{strings.TrimSpace(field)}) {
 			t.Errorf("update of %s: got faults of %v (%v)", field, got, err)
 		}
+	}
+}
+
+// However often an endpoint was changed, an update can disable it.
+func TestUpdateCanAlwaysDisable(t *testing.T) {
+	o := newOffice(t)
+	defer o.stop()
+	e, _ := o.create(endpoint.Endpoint{})
+	update := func(mutate func(e *endpoint.Endpoint)) (*endpoint.Endpoint, error) {
+		return o.UpdateEndpoint(t.Context(), acme, e.ID, func(e *endpoint.Endpoint) error { mutate(e); return nil }, 0, someone)
+	}
+	for i := 1; i < endpoint.MaxSpans; i++ {
+		if _, err := update(func(e *endpoint.Endpoint) { e.Now().EventTypes = []string{fmt.Sprintf("type.%d", i)} }); err != nil {
+			t.Fatalf("change %d: %v", i, err)
+		}
+	}
+	_, err := update(func(e *endpoint.Endpoint) { e.Now().EventTypes = nil })
+	if got := fieldsOf(err); !slices.Equal(got, []string{"event_types"}) {
+		t.Errorf("one change too many: got %v, want a fault of event_types", err)
+	}
+	if e, err = update(func(e *endpoint.Endpoint) { e.SetEnabled(false) }); err != nil || e.Enabled() || e.DisabledReason != endpoint.ReasonUser {
+		t.Fatalf("disable: got %+v, %v", e, err)
+	}
+	if _, err := update(func(e *endpoint.Endpoint) { e.SetEnabled(true) }); err == nil {
+		t.Error("enable beyond the bound: got no error")
 	}
 }

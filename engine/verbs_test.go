@@ -185,6 +185,13 @@ func TestStopsWhenTold(t *testing.T) {
 			_, err := o.DisableEndpoint(t.Context(), acme, e.ID, someone)
 			return err
 		}},
+		{"disable by an update", func(o *office, e *endpoint.Endpoint) error {
+			_, err := o.UpdateEndpoint(t.Context(), acme, e.ID, func(e *endpoint.Endpoint) error {
+				e.SetEnabled(false)
+				return nil
+			}, 0, someone)
+			return err
+		}},
 		{"pause", func(o *office, e *endpoint.Endpoint) error {
 			_, err := o.PauseEndpoint(t.Context(), acme, e.ID, someone)
 			return err

@@ -141,3 +141,16 @@ func (e *Endpoint) Enabled() bool { return e.DeletedAt == 0 && e.Now().Enabled }
 
 // Sends reports whether attempts may start now.
 func (e *Endpoint) Sends() bool { return e.Enabled() && !e.Paused }
+
+// SetEnabled enables a copy that is being edited, or disables it because
+// somebody asked for that. One that is disabled already keeps its reason.
+func (e *Endpoint) SetEnabled(enabled bool) {
+	now := e.Now()
+	switch {
+	case enabled:
+		e.DisabledReason = ""
+	case now.Enabled:
+		e.DisabledReason = ReasonUser
+	}
+	now.Enabled = enabled
+}

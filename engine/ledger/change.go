@@ -43,6 +43,10 @@ func (pt *partition) changeEndpoint(b *kv.Batch, r *wal.Rec, c *Change) error {
 		return ErrChanged
 	default:
 		next.Key, next.CreatedAt, next.StateSince, next.Spans = m.Key, m.CreatedAt, m.StateSince, m.Spans
+		if wanted.Enabled != m.Now().Enabled {
+			next.StateSince = r.At
+			pt.startAfresh(m, wanted.Enabled)
+		}
 	}
 	next = next.WithSpan(uint64(r.Pos), wanted.EventTypes, wanted.EventsFrom, wanted.Enabled)
 	pt.putEndpoint(b, r, next)
@@ -148,11 +152,17 @@ func (pt *partition) setState(b *kv.Batch, r *wal.Rec, c *Command, m *member) {
 		return
 	}
 	next.StateSince = r.At
-	if enabled && !now.Enabled { // a fresh start: the failures that led here are history
+	pt.startAfresh(m, enabled)
+	pt.putEndpoint(b, r, next.WithSpan(uint64(r.Pos), now.EventTypes, now.EventsFrom, enabled))
+}
+
+// startAfresh forgets the failures that led to the end of an endpoint that is
+// being enabled again.
+func (pt *partition) startAfresh(m *member, enabled bool) {
+	if enabled && !m.Enabled() {
 		m.Failures, m.FailingFrom, m.HoldUntil, m.ProbeAt, m.Probes = 0, 0, 0, 0, 0
 		pt.flag(m)
 	}
-	pt.putEndpoint(b, r, next.WithSpan(uint64(r.Pos), now.EventTypes, now.EventsFrom, enabled))
 }
 
 // deleteEndpoint cancels what waits without touching each row: see

@@ -103,26 +103,45 @@ func TestCommandsStayInTheirOrganization(t *testing.T) {
 	check(t, "state", f.row(e, at).State, delivery.Failed)
 }
 
+// Enabling is a fresh start, by its verb and as part of a change.
 func TestEnableIsAFreshStart(t *testing.T) {
-	f := newLedger(t, 1)
-	e := f.create("org_a", "ed_1")
-	at := f.postType("org_a", "a")
-	o := f.outcome(e, at, 1, delivery.Retrying)
-	o.HoldUntil, o.ProbeAt, o.Probes = 5, 6, 7
-	f.write(0, 2, o.Append(nil))
-	lane := f.lane(e)
-	check(t, "failures", lane.Failures, uint64(1))
-	check(t, "failing from", lane.FailingFrom, int64(startTime))
-	check(t, "probe at", lane.ProbeAt, int64(6))
-	f.mustDo(f.command(e, Disable))
-	f.mustDo(f.command(e, Enable))
-	for _, crash := range []bool{false, true} {
-		lane = f.lane(e)
-		check(t, "failures", lane.Failures, uint64(0))
-		check(t, "failing from", lane.FailingFrom, int64(0))
-		check(t, "hold, probe at, probes", [3]int64{lane.HoldUntil, lane.ProbeAt, int64(lane.Probes)}, [3]int64{})
-		check(t, "retries that were parked", len(f.waiting(e)), 1)
-		f.restart(crash)
+	byChange := func(f *fixture, e *endpoint.Endpoint, verb Verb) error {
+		now := f.now("org_a", "ed_1")
+		next := *now
+		next.Spans = []endpoint.Span{{Enabled: now.Now().Enabled}}
+		next.SetEnabled(verb == Enable)
+		return f.change(now.Version, &next)
+	}
+	for name, do := range map[string]func(*fixture, *endpoint.Endpoint, Verb) error{"verb": (*fixture).command, "change": byChange} {
+		t.Run(name, func(t *testing.T) {
+			f := newLedger(t, 1)
+			e := f.create("org_a", "ed_1")
+			at := f.postType("org_a", "a")
+			o := f.outcome(e, at, 1, delivery.Retrying)
+			o.HoldUntil, o.ProbeAt, o.Probes = 5, 6, 7
+			f.write(0, 2, o.Append(nil))
+			lane := f.lane(e)
+			check(t, "failures", lane.Failures, uint64(1))
+			check(t, "failing from", lane.FailingFrom, int64(startTime))
+			check(t, "probe at", lane.ProbeAt, int64(6))
+			f.clock.Add(1000)
+			f.mustDo(do(f, e, Disable))
+			f.mustDo(do(f, e, Disable))
+			check(t, "failures while disabled", f.lane(e).Failures, uint64(1))
+			check(t, "reason", f.now("org_a", "ed_1").DisabledReason, endpoint.ReasonUser)
+			check(t, "since", f.now("org_a", "ed_1").StateSince, int64(startTime+1000))
+			f.clock.Add(1000)
+			f.mustDo(do(f, e, Enable))
+			for _, crash := range []bool{false, true} {
+				check(t, "since", f.now("org_a", "ed_1").StateSince, int64(startTime+2000))
+				lane = f.lane(e)
+				check(t, "failures", lane.Failures, uint64(0))
+				check(t, "failing from", lane.FailingFrom, int64(0))
+				check(t, "hold, probe at, probes", [3]int64{lane.HoldUntil, lane.ProbeAt, int64(lane.Probes)}, [3]int64{})
+				check(t, "retries that were parked", len(f.waiting(e)), 1)
+				f.restart(crash)
+			}
+		})
 	}
 }
 
