@@ -40,11 +40,11 @@ func (a *api) viewDelivery(d *ledger.Delivery) deliveryView {
 		Organization: d.Event.Organization, EventType: d.Event.Type, State: d.State.String(),
 		Attempts: d.Attempts, MaxAttempts: d.MaxAttempts(a.maxAttempts),
 		CreatedAt: wire.Time(d.Created), UpdatedAt: wire.Time(d.Updated), NextAttempt: wire.Time(d.Next),
-		LastAttempt: wire.Time(d.Last.At), DeliveredAt: wire.Time(d.DeliveredAt()), Status: orNull(d.Last.Status),
-		ErrorClass: errorClass(&d.Last), LastError: orNull(d.Last.Snippet),
+		LastAttempt: wire.Time(d.Last.At), DeliveredAt: wire.Time(d.DeliveredAt()), Status: wire.OrNull(d.Last.Status),
+		ErrorClass: errorClass(&d.Last), LastError: wire.OrNull(d.Last.Snippet),
 	}
 	if original, isReplay := d.ReplayOf(); isReplay {
-		v.ReplayOf = orNull(original.String())
+		v.ReplayOf = wire.OrNull(original.String())
 	}
 	return v
 }
@@ -56,7 +56,7 @@ func errorClass(attempt *delivery.Attempt) *string {
 	if attempt.N == 0 || class == egress.Success {
 		return nil
 	}
-	return orNull(class.String())
+	return wire.OrNull(class.String())
 }
 
 // listDeliveries shows deliveries, those of the newest events first.
@@ -175,8 +175,8 @@ func (a *api) listAttempts(c *wire.Ctx) error {
 	for i := range attempts {
 		t := &attempts[i]
 		answer.Data = append(answer.Data, attemptView{
-			N: t.N, At: wire.Time(t.At), Duration: t.Duration, Status: orNull(t.Status),
-			ErrorClass: errorClass(t), Snippet: orNull(t.Snippet), SecretID: orNull(t.Secret),
+			N: t.N, At: wire.Time(t.At), Duration: t.Duration, Status: wire.OrNull(t.Status),
+			ErrorClass: errorClass(t), Snippet: wire.OrNull(t.Snippet), SecretID: wire.OrNull(t.Secret),
 		})
 	}
 	return c.JSON(fasthttp.StatusOK, answer)

@@ -46,8 +46,8 @@ type eventInFull struct {
 func viewEvent(a *ledger.Accepted) eventView {
 	return eventView{
 		ID: event.FormatID(a.ID, a.Livemode), Organization: a.Organization, Type: a.Type, Livemode: a.Livemode,
-		Source: a.Source.String(), SourceID: orNull(a.SourceID), IdempotencyKey: orNull(a.Idempotency.Key),
-		Account: orNull(a.Account), APIVersion: orNull(a.APIVersion), Context: orNull(a.Context),
+		Source: a.Source.String(), SourceID: wire.OrNull(a.SourceID), IdempotencyKey: wire.OrNull(a.Idempotency.Key),
+		Account: wire.OrNull(a.Account), APIVersion: wire.OrNull(a.APIVersion), Context: wire.OrNull(a.Context),
 		Matched: a.Matched, CreatedAt: wire.Time(a.ReceivedAt), OccurredAt: wire.Time(a.Occurred().UnixMilli()),
 	}
 }

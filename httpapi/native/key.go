@@ -31,7 +31,7 @@ type keyView struct {
 
 func viewKey(k *ledger.Key) keyView {
 	return keyView{
-		ID: k.ID, Organization: k.Organization, Name: k.Name, Prefix: k.Prefix, Scopes: orEmpty(k.Scopes), Source: "api", Livemode: k.Livemode,
+		ID: k.ID, Organization: k.Organization, Name: k.Name, Prefix: k.Prefix, Scopes: wire.OrEmpty(k.Scopes), Source: "api", Livemode: k.Livemode,
 		Active:    k.RevokedAt == 0 && (k.ExpiresAt == 0 || k.ExpiresAt > time.Now().UnixMilli()),
 		CreatedAt: wire.Time(k.CreatedAt), ExpiresAt: wire.Time(k.ExpiresAt), RevokedAt: wire.Time(k.RevokedAt),
 	}

@@ -19,7 +19,7 @@ type organizationView struct {
 
 func viewOrganization(o *ledger.Organization) organizationView {
 	return organizationView{
-		ID: o.ID, Name: o.Name, Livemode: o.Livemode, ParentID: orNull(o.ParentID),
+		ID: o.ID, Name: o.Name, Livemode: o.Livemode, ParentID: wire.OrNull(o.ParentID),
 		CreatedAt: wire.Time(o.CreatedAt), UpdatedAt: wire.Time(o.UpdatedAt),
 	}
 }

@@ -76,12 +76,12 @@ func view(o *ledger.Overview) *endpointView {
 	v := &endpointView{
 		ID: e.ID, Organization: e.Organization, Livemode: e.Livemode, Kind: e.Kind, Origin: e.Origin,
 		Name: e.Name, Description: e.Description, EditionID: e.EditionID, Metadata: orEmptyMap(e.Metadata),
-		State: state(e), DisabledReason: orNull(e.DisabledReason), StateSince: wire.Time(e.StateSince), Health: health(o),
-		URL: orNull(e.URL), EventBridge: e.EventBridge, EventTypes: orEmpty(now.EventTypes), EventsFrom: orEmpty(now.EventsFrom),
-		PayloadFormat: e.PayloadFormat, SnapshotAPIVersion: orNull(e.SnapshotAPIVersion),
-		Signatures: orEmpty(e.Signatures), Headers: orEmpty(e.Headers), Secrets: []secretView{},
-		Timeout: orNull(e.Timeout), RetrySchedule: e.RetrySchedule, MaxAttempts: orNull(e.MaxAttempts),
-		RateLimit: e.RateLimit, MaxInFlight: orNull(e.MaxInFlight), Ordering: e.Ordering, DisableAfter: e.DisableAfter,
+		State: state(e), DisabledReason: wire.OrNull(e.DisabledReason), StateSince: wire.Time(e.StateSince), Health: health(o),
+		URL: wire.OrNull(e.URL), EventBridge: e.EventBridge, EventTypes: wire.OrEmpty(now.EventTypes), EventsFrom: wire.OrEmpty(now.EventsFrom),
+		PayloadFormat: e.PayloadFormat, SnapshotAPIVersion: wire.OrNull(e.SnapshotAPIVersion),
+		Signatures: wire.OrEmpty(e.Signatures), Headers: wire.OrEmpty(e.Headers), Secrets: []secretView{},
+		Timeout: wire.OrNull(e.Timeout), RetrySchedule: e.RetrySchedule, MaxAttempts: wire.OrNull(e.MaxAttempts),
+		RateLimit: e.RateLimit, MaxInFlight: wire.OrNull(e.MaxInFlight), Ordering: e.Ordering, DisableAfter: e.DisableAfter,
 		CreatedAt: wire.Time(e.CreatedAt), UpdatedAt: wire.Time(e.UpdatedAt),
 	}
 	for _, s := range e.Secrets {
@@ -118,25 +118,8 @@ func health(o *ledger.Overview) healthView {
 	case lane.Failures > 0:
 		reason = "failed_attempts"
 	}
-	v.Reason = orNull(reason)
+	v.Reason = wire.OrNull(reason)
 	return v
-}
-
-// orNull is a pointer to a value, nil for the zero value: null in JSON.
-func orNull[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
-// orEmpty is [] in JSON where nil would be null.
-func orEmpty[T any](s []T) []T {
-	if s == nil {
-		return []T{}
-	}
-	return s
 }
 
 func orEmptyMap(m map[string]string) map[string]string {
