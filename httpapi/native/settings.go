@@ -1,8 +1,6 @@
 package native
 
 import (
-	"maps"
-
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
@@ -110,20 +108,7 @@ func (s *settings) applyLists(e *endpoint.Endpoint) {
 			e.Headers = append(e.Headers, endpoint.Header(h))
 		}
 	}
-	if s.Metadata.Given {
-		merged := maps.Clone(e.Metadata)
-		if s.Metadata.Null || merged == nil {
-			merged = map[string]string{}
-		}
-		for key, value := range s.Metadata.Value {
-			if value == nil {
-				delete(merged, key)
-			} else {
-				merged[key] = *value
-			}
-		}
-		e.Metadata = merged
-	}
+	e.Metadata = wire.Merged(e.Metadata, s.Metadata)
 	if s.RateLimit.Given {
 		var limit endpoint.RateLimit
 		if e.RateLimit != nil {

@@ -75,7 +75,7 @@ func view(o *ledger.Overview) *endpointView {
 	now := e.Now()
 	v := &endpointView{
 		ID: e.ID, Organization: e.Organization, Livemode: e.Livemode, Kind: e.Kind, Origin: e.Origin,
-		Name: e.Name, Description: e.Description, EditionID: e.EditionID, Metadata: orEmptyMap(e.Metadata),
+		Name: e.Name, Description: e.Description, EditionID: e.EditionID, Metadata: wire.OrEmptyMap(e.Metadata),
 		State: state(e), DisabledReason: wire.OrNull(e.DisabledReason), StateSince: wire.Time(e.StateSince), Health: health(o),
 		URL: wire.OrNull(e.URL), EventBridge: e.EventBridge, EventTypes: wire.OrEmpty(now.EventTypes), EventsFrom: wire.OrEmpty(now.EventsFrom),
 		PayloadFormat: e.PayloadFormat, SnapshotAPIVersion: wire.OrNull(e.SnapshotAPIVersion),
@@ -120,11 +120,4 @@ func health(o *ledger.Overview) healthView {
 	}
 	v.Reason = wire.OrNull(reason)
 	return v
-}
-
-func orEmptyMap(m map[string]string) map[string]string {
-	if m == nil {
-		return map[string]string{}
-	}
-	return m
 }
