@@ -13,8 +13,9 @@
 // wheel, and no other goroutine touches them. Read shard.go, then lane.go,
 // pump.go, attempt.go and decide.go.
 //
-// Three files are the administrative side: endpoints.go, deliveries.go and
-// tenants.go hold the verbs that people call, janitor.go what happens by itself.
+// The administrative side: endpoints.go, deliveries.go, replays.go and
+// tenants.go hold the verbs that people call, replayer.go and janitor.go what
+// happens by itself.
 package engine
 
 import (
@@ -62,6 +63,7 @@ type Engine struct {
 
 	lastComplaint atomic.Int64 // Unix ms, see storageFailed
 	disabling     sync.Map     // laneID of endpoints that the engine is about to disable
+	replaying     sync.Map     // event.ID of replay jobs that have a goroutine
 }
 
 // Open opens the store, applies what the log holds that the ledger has not
@@ -132,7 +134,7 @@ func (e *Engine) start(ctx context.Context) (err error) {
 		e.background.Go(func() { sh.reader.run(e.quit) })
 	}
 	e.background.Go(e.tidy)
-	return nil
+	return e.resumeReplays()
 }
 
 // now is the time for all scheduling, Unix ms: the wall clock at start plus

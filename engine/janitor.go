@@ -59,6 +59,9 @@ func (e *Engine) tidyRound(ctx context.Context, done *tidied) error {
 	if err := e.eraseRemains(ctx); err != nil {
 		return fmt.Errorf("erase deleted organizations: %w", err)
 	}
+	if err := e.resumeReplays(); err != nil {
+		return fmt.Errorf("look for replays: %w", err)
+	}
 	if err := e.expire(ctx); err != nil {
 		return err
 	}

@@ -256,7 +256,7 @@ func (l *lane) loaded(r *loadResult, now int64) {
 		l.nextDue = min(l.nextDue, now+l.longest())
 	}
 	if fifo {
-		slices.SortFunc(l.due, func(a, b *attempt) int { return cmp.Compare(a.place, b.place) })
+		slices.SortFunc(l.due, func(a, b *attempt) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.Pos, b.Pos)) })
 	}
 }
 

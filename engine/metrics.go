@@ -30,8 +30,8 @@ type engineMetrics struct {
 	duration, firstAttempt, success        *metrics.PrometheusHistogram
 	ended                                  [delivery.States]*metrics.Counter
 	breakerOpened, breakerClosed, disabled *metrics.Counter
-	storageErrors                          *metrics.Counter
-	unwritten, due                         *metrics.Gauge
+	storageErrors, replayed                *metrics.Counter
+	unwritten, due, replays                *metrics.Gauge
 }
 
 // Bounds of histograms, in seconds: of what takes microseconds on a good disk,
@@ -88,6 +88,9 @@ func newEngineMetrics() *engineMetrics {
 	m.help["hookwheel_outcomes_unwritten"] = "Outcomes of attempts that the log has not taken yet."
 	m.due = m.set.NewGauge("hookwheel_retries_due", nil)
 	m.help["hookwheel_retries_due"] = "Deliveries whose next attempt is due and waits for its endpoint's turn; what was read ahead of many."
+	m.replayed = m.counter("hookwheel_deliveries_replayed_total", "", "Deliveries that a replay made.")
+	m.replays = m.set.NewGauge("hookwheel_replays_running", nil)
+	m.help["hookwheel_replays_running"] = "Replay jobs that are not at their end."
 	for _, f := range gauges {
 		m.help[f.name] = f.help
 	}

@@ -55,6 +55,7 @@ type Row struct {
 	Next        int64   // due time of the next attempt, Unix ms; 0 = none is scheduled
 	Updated     int64   // Unix ms
 	Queue       uint64  // position of the command that put it in line; 0 = its event's
+	Created     int64   // Unix ms; only of a replay, 0 = when its event came in
 	First       Attempt // valid when Attempts > 0
 }
 
@@ -69,7 +70,7 @@ type Row struct {
 //
 // A row of the ledger:
 //
-//	version 1 | state 1 | render 1 | attempts, max, next, updated, queue uvarint | attempt, if any
+//	version 1 | state 1 | render 1 | attempts, max, next, updated, queue, created uvarint | attempt, if any
 const (
 	codecVersion = 1
 	flagRepeated = 1
@@ -140,7 +141,7 @@ func (a *Attempt) Decode(data []byte) error {
 // Append appends the encoding of w to dst.
 func (w *Row) Append(dst []byte) []byte {
 	dst = append(dst, codecVersion, byte(w.State), byte(w.Render))
-	for _, v := range [...]uint64{uint64(w.Attempts), uint64(w.MaxAttempts), uint64(w.Next), uint64(w.Updated), w.Queue} {
+	for _, v := range [...]uint64{uint64(w.Attempts), uint64(w.MaxAttempts), uint64(w.Next), uint64(w.Updated), w.Queue, uint64(w.Created)} {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	if w.Attempts > 0 {
@@ -161,6 +162,7 @@ func (w *Row) Decode(data []byte) error {
 	w.Next = r.Int64()
 	w.Updated = r.Int64()
 	w.Queue = r.Uvarint()
+	w.Created = r.Int64()
 	if w.Attempts > 0 {
 		w.First = readAttempt(&r)
 	}

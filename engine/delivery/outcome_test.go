@@ -17,7 +17,7 @@ var (
 	}
 	someRow = Row{
 		State: Exhausted, Render: 0x11, Attempts: 8, MaxAttempts: 9, Next: 1764086405123,
-		Updated: 1764086405124, Queue: 1 << 41, First: someAttempt,
+		Updated: 1764086405124, Queue: 1 << 41, Created: 1764086405122, First: someAttempt,
 	}
 )
 

@@ -217,6 +217,7 @@ var (
 	ErrChanged   = errors.New("the object has changed in the meantime")
 	ErrConflict  = errors.New("the idempotency key was used for other content")
 	ErrForbidden = errors.New("the state of the object does not allow it")
+	ErrBusy      = errors.New("as many of them are running as may run at once")
 )
 
 func (s *scratch) begin() {

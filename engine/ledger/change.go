@@ -113,6 +113,10 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command, v *Verdic
 		return nil, pt.forget(b, c.BeforeTime)
 	case Erase:
 		return nil, pt.erase(b, r, c.Organization)
+	case StartReplay:
+		return pt.startReplay(b, r, c)
+	case FinishReplay, CancelReplay:
+		return pt.endReplay(b, r, c)
 	}
 	m := pt.mu.members[c.Endpoint]
 	if m == nil || m.DeletedAt != 0 || m.Organization != c.Organization {
@@ -124,6 +128,11 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command, v *Verdic
 	case RetryAll:
 		v.Count, err = pt.retryAll(b, r, c, m)
 		return nil, err
+	case Replay:
+		return pt.replay(b, r, c, m)
+	case ContinueReplay:
+		v.Count, refusal, err = pt.continueReplay(b, r, c, m)
+		return refusal, err
 	case Cancel:
 		return pt.cancel(b, r, c, m)
 	case Delete:

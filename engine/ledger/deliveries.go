@@ -102,7 +102,7 @@ func (pt *partition) delivery(ev *event.Event, ref Ref, states delivery.StateSet
 		ID:  delivery.ID{Event: ev.ID, Endpoint: uint64(m.Key), Replay: ref.Replay},
 		Pos: ref.Pos, Event: ev, Endpoint: m.Endpoint,
 		State: row.State, Attempts: row.Attempts, Raised: row.MaxAttempts,
-		Created: ev.ReceivedAt, Updated: row.Updated, Next: row.Next, Render: row.Render,
+		Created: cmp.Or(row.Created, ev.ReceivedAt), Updated: row.Updated, Next: row.Next, Render: row.Render,
 	}
 	d.Last, err = pt.lastAttempt(ref, &row)
 	return d, err
@@ -138,7 +138,7 @@ type DeliveryFilter struct {
 // Deliveries lists deliveries of an organization, of new events first, and for
 // each event in the order in which the endpoints were created. Those of one
 // endpoint that were tried and are in a certain state are found by their rows;
-// all others by going through the events. Replays are listed where rows are.
+// all others by going through the events.
 func (l *Ledger) Deliveries(org string, f DeliveryFilter, page Page) (*List[Delivery], error) {
 	pt := l.partition(org)
 	var to []endpoint.Key
@@ -186,20 +186,22 @@ func (pt *partition) keysOf(org string, chosen func(*endpoint.Endpoint) bool) []
 	return keys
 }
 
-// ofEvent offers the deliveries of one event. Their cursors are the event's
-// and the complement of the endpoint's key, so that keys rise where cursors
-// fall.
+// ofEvent offers the deliveries of one event. Their cursors are the event's,
+// the complement of the endpoint's key, so that keys rise where cursors fall,
+// and the number of the replay.
 func ofEvent(r *reader[Delivery], pt *partition, f *DeliveryFilter, cursor []byte, read readEvent, to []endpoint.Key) (more bool, err error) {
 	cursor = slices.Clip(cursor)
-	at := func(key endpoint.Key) []byte { return binary.BigEndian.AppendUint64(cursor, ^uint64(key)) }
+	at := func(key endpoint.Key, replay uint32) []byte {
+		return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(cursor, ^uint64(key)), replay)
+	}
 	a, found, err := read()
 	if err != nil {
 		return false, err
 	}
 	if !found || a.Matched == 0 || !f.ofEvents().matches(&a) {
-		whole := at(math.MaxUint64)
+		whole := at(math.MaxUint64, 0)
 		if r.backwards {
-			whole = at(0)
+			whole = at(0, math.MaxUint32)
 		}
 		return r.offer(whole, func() (*Delivery, error) { return nil, nil })
 	}
@@ -208,11 +210,19 @@ func ofEvent(r *reader[Delivery], pt *partition, f *DeliveryFilter, cursor []byt
 		if r.backwards {
 			key = to[len(to)-1-i]
 		}
-		more, err := r.offer(at(key), func() (*Delivery, error) {
-			return pt.delivery(a.Event, Ref{Endpoint: key, Pos: a.Pos}, f.States)
-		})
-		if err != nil || !more {
+		last, err := pt.lastReplay(key, a.Pos)
+		if err != nil {
 			return false, err
+		}
+		for n := range last + 1 {
+			ref := Ref{Endpoint: key, Pos: a.Pos, Replay: last - n}
+			if r.backwards {
+				ref.Replay = n
+			}
+			more, err := r.offer(at(key, ref.Replay), func() (*Delivery, error) { return pt.delivery(a.Event, ref, f.States) })
+			if err != nil || !more {
+				return false, err
+			}
 		}
 	}
 	return true, nil

@@ -39,6 +39,9 @@ func (pt *partition) expire(b *kv.Batch, c *Command) error {
 	if err := pt.dropEvents(b, c); err != nil {
 		return err
 	}
+	if err := pt.dropReplays(b, c.Before); err != nil {
+		return err
+	}
 	pt.expired = c.Before
 	return nil
 }
@@ -215,7 +218,7 @@ func (pt *partition) erase(b *kv.Batch, r *wal.Rec, org string) error {
 		}
 		pt.forgetEndpoint(b, m)
 	}
-	for _, table := range [...]byte{tableEvent, tableByType} {
+	for _, table := range [...]byte{tableEvent, tableByType, tableReplay, tableRunning, tableReplayLine} {
 		prefix := text(pt.key(table), org)
 		b.DeleteRange(prefix, kv.PrefixEnd(prefix))
 	}

@@ -57,9 +57,9 @@ func (l *Ledger) EndpointKeys(org string) []endpoint.Key {
 	return keys
 }
 
-// Remains lists the deleted organizations that still have endpoints, events or
-// idempotency keys: their deletion was cut short, or an event that was under
-// way came in after it. In the order of their ids.
+// Remains lists the deleted organizations that still have endpoints, events,
+// replays or idempotency keys: their deletion was cut short, or an event that
+// was under way came in after it. In the order of their ids.
 func (l *Ledger) Remains() ([]string, error) {
 	var remains []string
 	for _, org := range l.tenants.deleted() {
@@ -82,7 +82,7 @@ func (pt *partition) hasAnything(org string) (bool, error) {
 	if members > 0 {
 		return true, nil
 	}
-	prefixes := append(pt.keyPrefixes(org), text(pt.key(tableEvent), org), text(pt.key(tableByType), org))
+	prefixes := append(pt.keyPrefixes(org), text(pt.key(tableEvent), org), text(pt.key(tableByType), org), text(pt.key(tableReplay), org))
 	for _, prefix := range prefixes {
 		if found, err := pt.hasPrefix(prefix); err != nil || found {
 			return found, err

@@ -25,6 +25,9 @@ type Lane struct {
 	Skipped uint64
 	Expired uint64
 
+	// Replays counts the deliveries that were made once more.
+	Replays uint64
+
 	// Oldest is where the first event of the backlog is or, when some of it has
 	// been attempted since, was, and when it came in (Unix ms). Known in memory
 	// only; 0 = not known.
@@ -64,8 +67,8 @@ const laneVersion = 1
 
 var errDamagedLane = errors.New("lane row is damaged or of a newer version")
 
-func (n *Lane) counters() [9]*uint64 {
-	return [...]*uint64{&n.Matched, (*uint64)(&n.Counted), &n.Started, &n.Skipped, &n.Expired, (*uint64)(&n.Position), &n.Attempts, &n.Failures, &n.Probes}
+func (n *Lane) counters() [10]*uint64 {
+	return [...]*uint64{&n.Matched, (*uint64)(&n.Counted), &n.Started, &n.Skipped, &n.Expired, (*uint64)(&n.Position), &n.Attempts, &n.Failures, &n.Probes, &n.Replays}
 }
 
 func (n *Lane) times() [7]*int64 {

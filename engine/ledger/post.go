@@ -24,7 +24,7 @@ type Verdict struct {
 	Matched   int
 	Endpoints []*endpoint.Endpoint // the ones that matched, if asked for
 
-	Count int // of RetryAll only: deliveries put back in line
+	Count int // of RetryAll and ContinueReplay: deliveries put in line
 
 	Err error // why the record changed nothing: ErrConflict, ErrNotFound, …
 }

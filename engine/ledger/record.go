@@ -36,17 +36,22 @@ type Change struct {
 type Verb string
 
 const (
-	Enable   Verb = "enable"    // endpoint
-	Disable  Verb = "disable"   // endpoint, with Reason
-	Pause    Verb = "pause"     // endpoint
-	Resume   Verb = "resume"    // endpoint
-	Delete   Verb = "delete"    // endpoint
-	Retry    Verb = "retry"     // delivery: put it back in line, due now
-	Cancel   Verb = "cancel"    // delivery
-	RetryAll Verb = "retry_all" // endpoint: retry up to Limit deliveries that failed or were exhausted
-	Expire   Verb = "expire"    // everything of events before Before
-	Forget   Verb = "forget"    // idempotency keys that expired before BeforeTime
-	Erase    Verb = "erase"     // an organization with all that it has
+	Enable         Verb = "enable"          // endpoint
+	Disable        Verb = "disable"         // endpoint, with Reason
+	Pause          Verb = "pause"           // endpoint
+	Resume         Verb = "resume"          // endpoint
+	Delete         Verb = "delete"          // endpoint
+	Retry          Verb = "retry"           // delivery: put it back in line, due now
+	Cancel         Verb = "cancel"          // delivery
+	RetryAll       Verb = "retry_all"       // endpoint: retry up to Limit deliveries that failed or were exhausted
+	Replay         Verb = "replay"          // event and endpoint: a new delivery, with the number Replay
+	StartReplay    Verb = "start_replay"    // Job, if fewer than Limit of the organization run
+	ContinueReplay Verb = "continue_replay" // replay job and endpoint: new deliveries of Events
+	FinishReplay   Verb = "finish_replay"   // replay job that has nothing left to do
+	CancelReplay   Verb = "cancel_replay"   // replay job
+	Expire         Verb = "expire"          // everything of events before Before
+	Forget         Verb = "forget"          // idempotency keys that expired before BeforeTime
+	Erase          Verb = "erase"           // an organization with all that it has
 )
 
 // Command is a Command record: one verb on one object.
@@ -62,6 +67,9 @@ type Command struct {
 	Reason       string       `json:"reason,omitempty"`
 	Before       wal.Pos      `json:"before,omitempty"`
 	Limit        int          `json:"limit,omitempty"`
+	Job          *ReplayJob   `json:"job,omitempty"`
+	JobID        event.ID     `json:"job_id,omitzero"`
+	Events       []wal.Pos    `json:"events,omitempty"`      // in log order
 	BeforeTime   int64        `json:"before_time,omitempty"` // Unix ms
 }
 

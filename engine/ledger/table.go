@@ -28,6 +28,9 @@ import (
 //	idempotency  scope u8 · org · hash 16     idempotencyRow, or an Answer
 //	key expiry   hour u32 · scope · org · hash  – (what to forget when)
 //	object       kind u8 · id                 the object as JSON
+//	replay       org · id                     ReplayJob as JSON
+//	running      org · id                     – (index of the replays that run)
+//	replay line  org · id · ep                pos after the last event replayed
 //
 // The retry index begins with the endpoint, not with the time: a lane has one
 // timer in the wheel, for its own earliest entry, and reads its own range when
@@ -46,6 +49,9 @@ const (
 	tableIdempotency
 	tableKeyExpiry
 	tableObject
+	tableReplay
+	tableRunning
+	tableReplayLine
 	tableEnd
 )
 
