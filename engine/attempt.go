@@ -8,7 +8,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/hookwheel/hookwheel/engine/bridge"
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/egress"
 	"github.com/hookwheel/hookwheel/engine/event"
@@ -64,7 +63,6 @@ type worker struct {
 	signed   sign.Headers
 	headers  []egress.Header
 	request  egress.Request
-	entry    bridge.Entry
 	response egress.Response
 }
 
@@ -106,16 +104,15 @@ func (w *worker) send(e *Engine, a *attempt) {
 		a.class, a.snippet = egress.Local, err.Error()
 		return
 	}
-	var err error
-	if w.body, err = event.AppendBody(w.body[:0], a.event, a.render, a.matched, s.SnapshotAPIVersion); err != nil {
+	if err := w.compose(e, a, s); err != nil {
 		a.class, a.snippet = egress.Local, err.Error()
 		return
 	}
-	if s.bus == "" {
-		w.post(e, a, s)
-	} else {
-		w.put(e, a, s)
-	}
+	w.request.URL = cmp.Or(s.Target, s.URL)
+	w.request.Body = w.body
+	w.request.Headers = w.headers
+	w.request.Deadline = a.start.Add(s.timeout)
+	e.sender.Send(&w.request, &w.response)
 	a.class, a.status, a.again = w.response.Class, w.response.Status, w.response.RetryAfter
 	switch {
 	case w.response.Err != nil:
@@ -123,25 +120,6 @@ func (w *worker) send(e *Engine, a *attempt) {
 	case a.class != egress.Success:
 		a.snippet = string(w.response.Snippet)
 	}
-}
-
-// post makes it at a webhook.
-func (w *worker) post(e *Engine, a *attempt, s *settings) {
-	w.compose(e, a, s)
-	w.request.URL = cmp.Or(s.Target, s.URL)
-	w.request.Body = w.body
-	w.request.Headers = w.headers
-	w.request.Deadline = a.start.Add(s.timeout)
-	e.sender.Send(&w.request, &w.response)
-}
-
-// put makes it at an event bus.
-func (w *worker) put(e *Engine, a *attempt, s *settings) {
-	w.entry = bridge.Entry{
-		Region: s.EventBridge.Region, Bus: s.bus, Source: s.EventBridge.Source, DetailType: a.event.Type,
-		Time: a.event.Occurred(), Detail: w.body, Deadline: a.start.Add(s.timeout),
-	}
-	e.bus.Put(&w.entry, &w.response)
 }
 
 // errNotWaiting says that a delivery was ended by somebody while it was in
@@ -177,14 +155,18 @@ func (e *Engine) prepare(a *attempt, s *settings) (err error) {
 	return nil
 }
 
-// compose makes the headers.
-func (w *worker) compose(e *Engine, a *attempt, s *settings) {
+// compose renders the body and makes the headers.
+func (w *worker) compose(e *Engine, a *attempt, s *settings) (err error) {
+	w.body, err = event.AppendBody(w.body[:0], a.event, a.render, a.matched, s.SnapshotAPIVersion)
+	if err != nil {
+		return err
+	}
 	w.headers = append(w.headers[:0],
 		egress.Header{Name: "Content-Type", Value: contentTypes[a.render.ContentType()]},
 		egress.Header{Name: "User-Agent", Value: e.userAgent})
 	w.headers = append(w.headers, s.headers...)
 	if s.signer == nil {
-		return
+		return nil
 	}
 	w.ids = event.AppendID(w.ids[:0], a.event.ID, a.event.Livemode)
 	split := len(w.ids)
@@ -198,6 +180,7 @@ func (w *worker) compose(e *Engine, a *attempt, s *settings) {
 		name, value := w.signed.At(i)
 		w.headers = append(w.headers, egress.Header{Name: name, Value: value})
 	}
+	return nil
 }
 
 // contentTypes are header values, made once.

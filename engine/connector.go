@@ -2,13 +2,10 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
-	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/engine/sign"
@@ -128,33 +125,4 @@ func (e *Engine) StripeConnector(org string) (keys []sign.Key, enabled bool, err
 	}
 	keys, err = e.openConnector(org, o.Connectors.Stripe.Secrets)
 	return keys, o.Connectors.Stripe.Enabled, err
-}
-
-// RetryGivenUp puts those deliveries of an event back in line that have failed
-// for good or used up their attempts, each as RetryDelivery does, and returns
-// their ids in the order in which the endpoints were created. Deliveries to
-// deleted endpoints stay as they are. An event that retention took has none.
-func (e *Engine) RetryGivenUp(ctx context.Context, org string, id event.ID, audit ledger.Audit) ([]delivery.ID, error) {
-	var again []delivery.ID
-	page := ledger.Page{Limit: 1000}
-	for {
-		list, err := e.ledger.Deliveries(org, ledger.DeliveryFilter{Event: id}, page)
-		if err != nil {
-			return again, err
-		}
-		for _, d := range list.Items {
-			if d.State != delivery.Failed && d.State != delivery.Exhausted {
-				continue
-			}
-			switch err := e.RetryDelivery(ctx, org, d.ID, audit); {
-			case err == nil:
-				again = append(again, d.ID)
-			case !errors.Is(err, ledger.ErrForbidden): // else somebody was faster, or the endpoint is deleted
-				return again, err
-			}
-		}
-		if page.After = list.After; page.After == nil {
-			return again, nil
-		}
-	}
 }

@@ -86,6 +86,37 @@ func (e *Engine) retryFailed(ctx context.Context, org string, key endpoint.Key, 
 	}
 }
 
+// RetryFailedOf is RetryFailed for one event, each delivery as RetryDelivery does
+// it. It returns their ids, in the order in which the endpoints were created.
+// Deliveries to deleted endpoints stay as they are, and an event that retention
+// took has none.
+func (e *Engine) RetryFailedOf(ctx context.Context, org string, id event.ID, audit ledger.Audit) ([]delivery.ID, error) {
+	var again []delivery.ID
+	page := ledger.Page{Limit: bulkChunk}
+	for {
+		list, err := e.ledger.Deliveries(org, ledger.DeliveryFilter{Event: id}, page)
+		if err != nil {
+			return again, err
+		}
+		for _, d := range list.Items {
+			if d.State != delivery.Failed && d.State != delivery.Exhausted {
+				continue
+			}
+			switch err := e.RetryDelivery(ctx, org, d.ID, audit); {
+			case err == nil:
+				again = append(again, d.ID)
+			case errors.Is(err, ledger.ErrForbidden), errors.Is(err, ledger.ErrNotFound):
+				// somebody or retention was faster, or the endpoint is deleted
+			default:
+				return again, err
+			}
+		}
+		if page.After = list.After; page.After == nil {
+			return again, nil
+		}
+	}
+}
+
 // roomInLine is how many deliveries of the past an endpoint is given at once. A
 // fifo line is put in order in memory, and has to fit in there.
 func roomInLine(to *endpoint.Endpoint, known *ledger.Lane) int {

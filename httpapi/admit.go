@@ -67,6 +67,12 @@ func (s *Server) principal(c *wire.Ctx) (auth.Principal, error) {
 		want = c.Param(c.Route.Tenant)
 	}
 	p, err := auth.Authenticate(s.options.Tenants, credential, want, time.Now())
+	if c.Route.Contextual {
+		if errors.Is(err, auth.ErrForeign) || errors.Is(err, auth.ErrNoOrganization) {
+			p, err = auth.Authenticate(s.options.Tenants, credential, c.Header(OrganizationHeader), time.Now())
+		}
+		return p, err
+	}
 	if err != nil {
 		return p, err
 	}

@@ -19,6 +19,7 @@ func tenantDialect() *wire.Dialect {
 			{Method: "POST", Pattern: "/t/of/{org}", Tenant: "org", Scope: auth.EventsWrite, Handle: who},
 			{Method: "PUT", Pattern: "/t/of/{org}", Tenant: "org", Scope: auth.Admin, Handle: who},
 			{Method: "POST", Pattern: "/t/open/{org}", Tenant: "org", OptionalKey: true, Scope: auth.EventsWrite, Handle: who},
+			{Method: "POST", Pattern: "/t/thing", Contextual: true, Scope: auth.EventsWrite, Handle: who},
 		},
 	}
 }
@@ -66,6 +67,17 @@ func TestAdmit(t *testing.T) {
 		{"POST /t/open/org_a", "Authorization: Bearer nobody\r\n", unknown},
 		{"POST /t/open/org_a", "Authorization: Digest x\r\n", unknown},
 		{"POST /t/open/org_a", reader, forbidden},
+
+		{"POST /t/thing", writer + stripe + "acct_1\r\n", "org_a key_writer"},
+		{"POST /t/thing", writer + stripe + "org_b\r\n", "org_a key_writer"}, // nothing tells that there is an org_b
+		{"POST /t/thing", writer + own + "org_a\r\n" + account + "acct_1\r\n", "org_a key_writer"},
+		{"POST /t/thing", writer + own + "org_b\r\n" + account + "acct_1\r\n", forbidden},
+		{"POST /t/thing", writer + own + "org_b\r\n", forbidden},
+		{"POST /t/thing", root + stripe + "org_b\r\n", "org_b key_root"},
+		{"POST /t/thing", root + stripe + "acct_1\r\n", "default key_root"},
+		{"POST /t/thing", root + own + "org_none\r\n" + stripe + "org_b\r\n", missing},
+		{"POST /t/thing", reader + stripe + "acct_1\r\n", forbidden},
+		{"POST /t/thing", stripe + "acct_1\r\n", unknown},
 	} {
 		method, target, _ := strings.Cut(test.request, " ")
 		if got := body(h.one(t, method, target, test.headers, "")); got != test.want {

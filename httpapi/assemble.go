@@ -38,13 +38,13 @@ func (v verbs) Secrets(org, id string) ([]native.SigningSecret, error) {
 	return list, err
 }
 
-// explain turns an error of the engine into one that a caller can be shown.
-// Fields have their native names; a dialect's renderer knows its own.
-func explain(err error) *wire.Error {
+// explain turns an error of the engine into one that a caller can be shown, with
+// the names that the dialect has for fields.
+func explain(err error, d *wire.Dialect) *wire.Error {
 	if bad, ok := errors.AsType[*engine.InvalidError](err); ok {
 		fields := make([]wire.Field, len(bad.Fields))
 		for i, f := range bad.Fields {
-			fields[i] = wire.Field{Pointer: "/" + f.Field, Detail: f.Detail}
+			fields[i] = wire.Field{Pointer: "/" + d.FieldName(f.Field), Detail: f.Detail}
 		}
 		return wire.Invalid(fields...)
 	}

@@ -99,6 +99,9 @@ func (s *Server) begin(rc *fasthttp.RequestCtx) *wire.Ctx {
 func (s *Server) finish(c *wire.Ctx, e *entry, start time.Time) {
 	c.SetHeader("X-Request-Id", c.RequestID)
 	c.SetHeader("Request-Id", c.RequestID)
+	if c.Dialect.Finish != nil {
+		c.Dialect.Finish(c)
+	}
 	elapsed := time.Since(start)
 	s.stats.count(e, c.Response.StatusCode(), elapsed)
 	s.log(c, elapsed)
@@ -158,7 +161,7 @@ func (s *Server) limit(c *wire.Ctx) error {
 
 // fail renders an error: the only place where one becomes a response.
 func (s *Server) fail(c *wire.Ctx, err error) {
-	e := explain(err)
+	e := explain(err, c.Dialect)
 	c.Response.ResetBody()
 	c.SetStatusCode(e.Status)
 	if e.RetryAfter > 0 {

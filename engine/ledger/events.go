@@ -53,6 +53,10 @@ type EventFilter struct {
 	CreatedAfter  int64        // came in then or later, Unix ms; 0 = no bound
 	CreatedBefore int64        // came in earlier; 0 = no bound
 	Endpoint      endpoint.Key // is owed it; 0 = no matter who
+
+	// Where is any further condition; nil = none. It is asked about each event
+	// that meets the others, which may be many more than it chooses.
+	Where func(*event.Event) bool
 }
 
 // Events lists events of an organization: those of one type in log order, all
@@ -77,7 +81,7 @@ func (l *Ledger) Events(org string, f EventFilter, page Page) (*List[Accepted], 
 
 func (f *EventFilter) matches(a *Accepted) bool {
 	return (f.Type == "" || f.Type == a.Type) && (f.Source == 0 || f.Source == a.Source) &&
-		timeRange{f.CreatedAfter, f.CreatedBefore}.has(a.ReceivedAt)
+		timeRange{f.CreatedAfter, f.CreatedBefore}.has(a.ReceivedAt) && (f.Where == nil || f.Where(a.Event))
 }
 
 // timeRange is the times from, inclusive, to until; 0 = no bound.

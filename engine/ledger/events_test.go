@@ -122,13 +122,15 @@ func TestEvents(t *testing.T) {
 		filter EventFilter
 		want   func(i int, p posted) bool
 	}{
-		"all":               {EventFilter{}, func(int, posted) bool { return true }},
-		"type":              {EventFilter{Type: "paid"}, func(_ int, p posted) bool { return p.eventType == "paid" }},
-		"unknown type":      {EventFilter{Type: "pai"}, func(int, posted) bool { return false }},
-		"source":            {EventFilter{Source: event.Stripe}, func(_ int, p posted) bool { return p.source == event.Stripe }},
-		"after":             {EventFilter{CreatedAfter: middle}, func(_ int, p posted) bool { return p.at >= middle }},
-		"before":            {EventFilter{CreatedBefore: middle}, func(_ int, p posted) bool { return p.at < middle }},
-		"between":           {EventFilter{CreatedAfter: all[10].at, CreatedBefore: middle}, func(i int, _ posted) bool { return i >= 10 && i < 30 }},
+		"all":          {EventFilter{}, func(int, posted) bool { return true }},
+		"type":         {EventFilter{Type: "paid"}, func(_ int, p posted) bool { return p.eventType == "paid" }},
+		"unknown type": {EventFilter{Type: "pai"}, func(int, posted) bool { return false }},
+		"source":       {EventFilter{Source: event.Stripe}, func(_ int, p posted) bool { return p.source == event.Stripe }},
+		"after":        {EventFilter{CreatedAfter: middle}, func(_ int, p posted) bool { return p.at >= middle }},
+		"before":       {EventFilter{CreatedBefore: middle}, func(_ int, p posted) bool { return p.at < middle }},
+		"between":      {EventFilter{CreatedAfter: all[10].at, CreatedBefore: middle}, func(i int, _ posted) bool { return i >= 10 && i < 30 }},
+		"where": {EventFilter{Type: "paid", Where: func(e *event.Event) bool { return e.Source == event.Stripe }},
+			func(_ int, p posted) bool { return p.eventType == "paid" && p.source == event.Stripe }},
 		"never":             {EventFilter{CreatedAfter: middle, CreatedBefore: middle}, func(int, posted) bool { return false }},
 		"far times":         {EventFilter{CreatedAfter: 1, CreatedBefore: 1 << 60}, func(int, posted) bool { return true }},
 		"type after":        {EventFilter{Type: "sent", CreatedAfter: middle + 1}, func(i int, p posted) bool { return p.eventType == "sent" && i > 30 }},

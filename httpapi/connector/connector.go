@@ -48,7 +48,7 @@ import (
 type Engine interface {
 	StripeConnector(org string) (keys []sign.Key, enabled bool, err error)
 	Post(ctx context.Context, events []*event.Event, withEndpoints bool, dst []ledger.Verdict) ([]ledger.Verdict, error)
-	RetryGivenUp(ctx context.Context, org string, id event.ID, audit ledger.Audit) ([]delivery.ID, error)
+	RetryFailedOf(ctx context.Context, org string, id event.ID, audit ledger.Audit) ([]delivery.ID, error)
 }
 
 // Options are what the dialect is made of. All are required.
@@ -189,7 +189,7 @@ func (a *api) submit(c *wire.Ctx, ev *event.Event) (answer, error) {
 func (a *api) repeat(c *wire.Ctx, first event.ID, livemode bool) (answer, error) {
 	audit := c.Audit()
 	audit.Actor = cmp.Or(audit.Actor, "connector:stripe")
-	again, err := a.Engine.RetryGivenUp(c.Context(), c.Param("orgId"), first, audit)
+	again, err := a.Engine.RetryFailedOf(c.Context(), c.Param("orgId"), first, audit)
 	if err != nil {
 		return answer{}, err
 	}

@@ -1,9 +1,6 @@
 package native
 
 import (
-	"cmp"
-	"maps"
-
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
@@ -42,20 +39,6 @@ type settings struct {
 type eventBridge struct {
 	AccountID string `json:"aws_account_id"`
 	Region    string `json:"aws_region"`
-}
-
-// over is the bus that now becomes with what is given; null is none.
-func (b eventBridge) over(now *endpoint.EventBridge, null bool) *endpoint.EventBridge {
-	if null {
-		return nil
-	}
-	var next endpoint.EventBridge
-	if now != nil {
-		next = *now
-	}
-	next.AccountID = cmp.Or(b.AccountID, next.AccountID)
-	next.Region = cmp.Or(b.Region, next.Region)
-	return &next
 }
 
 type header struct {
@@ -107,7 +90,11 @@ func (s *settings) apply(e *endpoint.Endpoint) error {
 		}
 	}
 	if s.EventBridge.Given {
-		e.EventBridge = s.EventBridge.Value.over(e.EventBridge, s.EventBridge.Null)
+		e.EventBridge = nil
+		if !s.EventBridge.Null {
+			bridge := endpoint.EventBridge(s.EventBridge.Value)
+			e.EventBridge = &bridge
+		}
 	}
 	s.applyLists(e)
 	return s.check()
@@ -121,20 +108,7 @@ func (s *settings) applyLists(e *endpoint.Endpoint) {
 			e.Headers = append(e.Headers, endpoint.Header(h))
 		}
 	}
-	if s.Metadata.Given {
-		merged := maps.Clone(e.Metadata)
-		if s.Metadata.Null || merged == nil {
-			merged = map[string]string{}
-		}
-		for key, value := range s.Metadata.Value {
-			if value == nil {
-				delete(merged, key)
-			} else {
-				merged[key] = *value
-			}
-		}
-		e.Metadata = merged
-	}
+	e.Metadata = wire.Merged(e.Metadata, s.Metadata)
 	if s.RateLimit.Given {
 		var limit endpoint.RateLimit
 		if e.RateLimit != nil {

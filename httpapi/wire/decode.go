@@ -108,20 +108,7 @@ func CheckJSON(text []byte) error {
 	return nil
 }
 
-// Patch is a field of a merge patch (RFC 7396): absent, null, or a value.
-type Patch[T any] struct {
-	Given bool
-	Null  bool
-	Value T
-}
-
-func (p *Patch[T]) patch() (given, null *bool, value any) { return &p.Given, &p.Null, &p.Value }
-
 type unmarshaler interface{ UnmarshalJSON([]byte) error }
-
-type patcher interface {
-	patch() (given, null *bool, value any)
-}
 
 // decoder walks a JSON text and a Go value side by side. A library's decoder
 // stops at the first fault and cannot say in which element of a list it was.

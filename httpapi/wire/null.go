@@ -16,3 +16,11 @@ func OrEmpty[T any](s []T) []T {
 	}
 	return s
 }
+
+// OrEmptyMap is {} in JSON where nil would be null.
+func OrEmptyMap[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}

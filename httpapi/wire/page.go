@@ -20,23 +20,15 @@ const (
 	MaxLimit     = 500
 )
 
-// Page reads limit, after and before of a list. Sizes outside of 1…largest are
-// refused, not clamped: a caller who asks for 1,000 and gets 500 would take the
-// end of the page for the end of the list.
-func (c *Ctx) Page(list string, fallback, largest int) (Page, error) {
-	page := Page{Limit: fallback}
-	if text, ok := c.Query("limit"); ok {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > largest {
-			return Page{}, BadParameter("limit", "expected a number from 1 to %d", largest)
-		}
-		page.Limit = n
-	}
-	var err error
-	if page.After, err = c.cursor("after", list); err != nil {
+// Page reads limit, after and before of a list.
+func (c *Ctx) Page(list string, fallback, largest int) (page Page, err error) {
+	if page.Limit, err = c.Limit(fallback, largest); err != nil {
 		return Page{}, err
 	}
-	if page.Before, err = c.cursor("before", list); err != nil {
+	if page.After, err = c.Cursor("after", list); err != nil {
+		return Page{}, err
+	}
+	if page.Before, err = c.Cursor("before", list); err != nil {
 		return Page{}, err
 	}
 	if page.After != nil && page.Before != nil {
@@ -45,7 +37,24 @@ func (c *Ctx) Page(list string, fallback, largest int) (Page, error) {
 	return page, nil
 }
 
-func (c *Ctx) cursor(name, list string) ([]byte, error) {
+// Limit reads the size of a page. Sizes outside of 1…largest are refused, not
+// clamped: a caller who asks for 1,000 and gets 500 would take the end of the
+// page for the end of the list.
+func (c *Ctx) Limit(fallback, largest int) (int, error) {
+	text, ok := c.Query("limit")
+	if !ok {
+		return fallback, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > largest {
+		return 0, BadParameter("limit", "expected a number from 1 to %d", largest)
+	}
+	return n, nil
+}
+
+// Cursor reads the position in a list that a query parameter has a cursor of;
+// nil if it is absent.
+func (c *Ctx) Cursor(name, list string) ([]byte, error) {
 	text, ok := c.Query(name)
 	if !ok {
 		return nil, nil

@@ -50,6 +50,12 @@ type Route struct {
 	// an admin key, which then acts for it.
 	Tenant string
 
+	// Contextual is for operations whose handler understands the dialect's
+	// organization headers itself: where they do not name an organization that the
+	// key acts for, they name the context of the object that is asked for. The key
+	// then acts as if they were absent.
+	Contextual bool
+
 	// Once makes a POST or DELETE honour the Idempotency-Key header: a
 	// repetition gets the first answer again instead of being executed again.
 	Once bool
@@ -76,6 +82,15 @@ type Dialect struct {
 
 	// Idempotency says how routes with Once treat their keys.
 	Idempotency Idempotency
+
+	// Fields are the dialect's names for fields of the native API that it calls
+	// otherwise: "event_types" → "enabled_events". A name covers all below it,
+	// and the longest counts.
+	Fields map[string]string
+
+	// Finish adds headers of the dialect's own to every answer on its paths, to
+	// errors and repeated answers as well; nil = there are none.
+	Finish func(*Ctx)
 }
 
 // Idempotency is a dialect's way with the Idempotency-Key header. The zero value
@@ -102,4 +117,14 @@ func (d *Dialect) Owns(path string) int {
 		}
 	}
 	return longest
+}
+
+// FieldName is the dialect's name for a field of the native API.
+func (d *Dialect) FieldName(native string) string {
+	for name := native; name != ""; name = name[:max(0, strings.LastIndexByte(name, '/'))] {
+		if own, ok := d.Fields[name]; ok {
+			return own + native[len(name):]
+		}
+	}
+	return native
 }

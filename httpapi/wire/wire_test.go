@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,46 @@ func TestOwns(t *testing.T) {
 	}
 	if got := (&Dialect{Prefixes: []string{"/"}}).Owns("/anything"); got != 0 {
 		t.Errorf("Owns by the root: got %d, want 0", got)
+	}
+}
+
+func TestFieldName(t *testing.T) {
+	d := &Dialect{Fields: map[string]string{"url": "webhook_endpoint/url", "event_types": "events", "event_types/0": "topic"}}
+	for native, want := range map[string]string{
+		"url":           "webhook_endpoint/url",
+		"urls":          "urls",
+		"event_types":   "events",
+		"event_types/3": "events/3",
+		"event_types/0": "topic",
+		"headers/0/url": "headers/0/url",
+		"":              "",
+	} {
+		if got := d.FieldName(native); got != want {
+			t.Errorf("FieldName(%q): got %q, want %q", native, got, want)
+		}
+	}
+}
+
+func TestMerged(t *testing.T) {
+	one := "1"
+	for _, test := range []struct {
+		patch Patch[map[string]*string]
+		want  map[string]string
+	}{
+		{Patch[map[string]*string]{}, map[string]string{"a": "x", "b": "y"}},
+		{Patch[map[string]*string]{Given: true, Null: true}, map[string]string{}},
+		{Patch[map[string]*string]{Given: true, Value: map[string]*string{"a": nil, "c": &one, "d": nil}}, map[string]string{"b": "y", "c": "1"}},
+	} {
+		before := map[string]string{"a": "x", "b": "y"}
+		if got := Merged(before, test.patch); !maps.Equal(got, test.want) {
+			t.Errorf("Merged(%+v): got %v, want %v", test.patch, got, test.want)
+		}
+		if len(before) != 2 {
+			t.Errorf("Merged(%+v): changed the map that it was given: %v", test.patch, before)
+		}
+	}
+	if got := Merged(nil, Patch[map[string]*string]{Given: true, Value: map[string]*string{"c": &one}}); !maps.Equal(got, map[string]string{"c": "1"}) {
+		t.Errorf("Merged of none: got %v, want c", got)
 	}
 }
 

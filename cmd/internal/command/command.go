@@ -94,6 +94,7 @@ func newApp(version string) *cli.App {
 			statsCommand(),
 			keyCommand(),
 			organizationCommand(),
+			connectorCommand(),
 			signCommand(),
 			verifyCommand(),
 			completionCommand(),

@@ -10,13 +10,7 @@ import (
 )
 
 // keysPath is where the keys of the organization live that the flags name.
-func (o *connection) keysPath() string {
-	organization := o.organization
-	if organization == "" {
-		organization = "default"
-	}
-	return organizations + "/" + url.PathEscape(organization) + "/api-keys"
-}
+func (o *connection) keysPath() string { return o.ownerPath() + "/api-keys" }
 
 func keyCommand() *cli.Command {
 	return &cli.Command{

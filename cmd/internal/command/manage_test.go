@@ -22,8 +22,6 @@ func TestVerbsCall(t *testing.T) {
 		{"endpoint create --types a,b.* --attempt-timeout 5s --retry-schedule 150ms,1d --rate-limit 10 --rate-burst 3 --header X-A:1,2 --metadata k=v=w --disable-after 0 --ordering fifo https://x",
 			`{"id":"ed_1"}`, "POST", "/v1/endpoints", "",
 			`{"url":"https://x","event_types":["a","b.*"],"timeout_ms":5000,"retry_schedule":[150,86400000],"rate_limit":{"per_second":10,"burst":3},"headers":[{"name":"X-A","value":"1,2"}],"metadata":{"k":"v=w"},"disable_after":0,"ordering":"fifo"}`, "ed_1"},
-		{"endpoint create --kind eventbridge --aws-account 123456789012 --aws-region eu-central-1 --format thin", `{"id":"ed_1"}`, "POST", "/v1/endpoints", "",
-			`{"kind":"eventbridge","eventbridge":{"aws_account_id":"123456789012","aws_region":"eu-central-1"},"payload_format":"thin"}`, "ed_1"},
 		{"endpoint get ed_1", `{"id":"ed_1"}`, "GET", "/v1/endpoints/ed_1", "", "", "id  ed_1"},
 		{"endpoint get --json ../x%", `{"id":1}`, "GET", "/v1/endpoints/..%2Fx%25", "", "", "{\"id\":1}\n"},
 		{"endpoint update --name n --max-attempts 0 --unset description,edition_id ed_1", `{}`, "PATCH", "/v1/endpoints/ed_1", "",
@@ -54,6 +52,11 @@ func TestVerbsCall(t *testing.T) {
 		{"organization list", `{"data":[{"id":"org_1"}]}`, "GET", "/v1/organizations", "limit=100", "", "org_1"},
 		{"organization get org_1", `{"id":"org_1"}`, "GET", "/v1/organizations/org_1", "", "", "org_1"},
 		{"organization delete org_1", `{}`, "DELETE", "/v1/organizations/org_1", "", "", "deleted org_1"},
+		{"connector set --signing-secrets whsec_a,whsec_b", `{"enabled":true,"signing_secrets":[]}`, "PUT", "/v1/organizations/default/connectors/stripe", "",
+			`{"enabled":true,"signing_secrets":["whsec_a","whsec_b"]}`, "enabled  true\n"},
+		{"connector set --disable --json", `{"enabled":false}`, "PUT", "/v1/organizations/default/connectors/stripe", "", `{"enabled":false}`, "{\"enabled\":false}\n"},
+		{"connector get --organization org_1", `{"enabled":true,"signing_secrets":[{"id":"sec_1","last4":"abcd"}]}`, "GET", "/v1/organizations/org_1/connectors/stripe", "", "", "sec_1"},
+		{"connector delete", ``, "DELETE", "/v1/organizations/default/connectors/stripe", "", "", "deleted the connector of default\n"},
 		{"stats", `{"events":{"accepted":3},"empty":{}}`, "GET", "/v1/stats", "", "", "events.accepted  3\n"},
 	} {
 		t.Run(test.args, func(t *testing.T) {

@@ -1,12 +1,19 @@
 package command
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
 
 	"github.com/urfave/cli/v2"
 )
 
 const organizations = "/v1/organizations"
+
+// owner is the organization that the flags name.
+func (o *connection) owner() string { return cmp.Or(o.organization, "default") }
+
+func (o *connection) ownerPath() string { return organizations + "/" + url.PathEscape(o.owner()) }
 
 func organizationCommand() *cli.Command {
 	return &cli.Command{
