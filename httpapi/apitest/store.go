@@ -119,10 +119,10 @@ func Settle(t testing.TB, l *ledger.Ledger) {
 var Keys = map[string]ledger.Key{
 	"acme":    {Organization: "org_acme", Scopes: (auth.Ordinary | auth.SecretsRead).Names(), Livemode: true},
 	"reader":  {Organization: "org_acme", Scopes: (auth.EventsRead | auth.EndpointsRead | auth.DeliveriesRead).Names(), Livemode: true},
+	"manager": {Organization: "org_acme", Scopes: []string{"organizations:read", "organizations:write"}, Livemode: true},
 	"poster":  {Organization: "org_acme", Scopes: auth.EventsWrite.Names()},
 	"bare":    {Organization: "org_acme"},
 	"other":   {Organization: "org_other", Scopes: (auth.Ordinary | auth.SecretsRead).Names()},
-	"boss":    {Organization: "org_other", Scopes: auth.Admin.Names()},
 	"root":    {Scopes: auth.Admin.Names()},
 	"expired": {Organization: "org_acme", Scopes: auth.Ordinary.Names(), ExpiresAt: 1},
 	"revoked": {Organization: "org_acme", Scopes: auth.Ordinary.Names(), RevokedAt: 1},

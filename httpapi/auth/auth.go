@@ -63,6 +63,14 @@ func (p *Principal) Allows(need Scope) bool {
 	return p.Scopes&Admin != 0 || p.Scopes&need == need
 }
 
+// Granted is what the principal holds of some scopes.
+func (p *Principal) Granted(of Scope) Scope {
+	if p.Scopes&Admin != 0 {
+		return of
+	}
+	return p.Scopes & of
+}
+
 // Why a caller is refused. The first four are to be told in one voice (401):
 // whoever holds no valid key learns nothing about keys that exist.
 var (

@@ -55,9 +55,10 @@ func (a *api) listKeys(c *wire.Ctx) error {
 
 type keyRequest struct {
 	Name      string     `json:"name"`
-	Scopes    []string   `json:"scopes"` // default: all but admin and secrets:read
-	Livemode  *bool      `json:"livemode"`
+	Scopes    []string   `json:"scopes"`   // default: the ordinary ones, as far as the caller has them
+	Livemode  *bool      `json:"livemode"` // default: as the caller
 	ExpiresAt *wire.Time `json:"expires_at"`
+	ProjectID *string    `json:"project_id"` // clients know keys of a project; there are no projects here
 }
 
 type keyAnswer struct {
@@ -74,19 +75,9 @@ func (a *api) createKey(c *wire.Ctx) error {
 	if err := c.Decode(&r); err != nil {
 		return err
 	}
-	if r.Scopes == nil {
-		r.Scopes = auth.Ordinary.Names()
-	}
-	scopes, err := auth.ParseScopes(r.Scopes)
+	spec, err := r.spec(&c.Principal)
 	if err != nil {
-		return wire.Invalid(wire.Field{Pointer: "/scopes", Detail: err.Error()})
-	}
-	spec := &ledger.Key{Name: r.Name, Scopes: scopes.Names(), Livemode: org.Livemode}
-	if r.Livemode != nil {
-		spec.Livemode = *r.Livemode
-	}
-	if r.ExpiresAt != nil {
-		spec.ExpiresAt = int64(*r.ExpiresAt)
+		return err
 	}
 	k, text, err := a.engine.CreateKey(c.Context(), org.ID, spec, c.Audit())
 	if err != nil {
@@ -94,6 +85,44 @@ func (a *api) createKey(c *wire.Ctx) error {
 	}
 	c.SetHeader("Cache-Control", "no-store")
 	return c.JSON(fasthttp.StatusCreated, keyAnswer{Key: viewKey(k), Text: text.Reveal()})
+}
+
+// spec is the key that is asked for, its scopes by the names that they were
+// given. Nobody can grant what he lacks.
+func (r *keyRequest) spec(by *auth.Principal) (*ledger.Key, error) {
+	if r.ProjectID != nil {
+		return nil, wire.Invalid(wire.Field{Pointer: "/project_id", Detail: "is not supported: keys belong to an organization"})
+	}
+	spec := &ledger.Key{Name: r.Name, Scopes: r.Scopes, Livemode: by.Livemode}
+	if r.Scopes == nil {
+		spec.Scopes = by.Granted(auth.Ordinary).Names()
+	}
+	if err := mayManage(by, spec.Scopes); err != nil {
+		return nil, err
+	}
+	if r.Livemode != nil {
+		spec.Livemode = *r.Livemode
+	}
+	if spec.Livemode && !by.Livemode && !by.Admin {
+		return nil, wire.Forbidden("a key of test mode cannot make one of live mode")
+	}
+	if r.ExpiresAt != nil {
+		spec.ExpiresAt = int64(*r.ExpiresAt)
+	}
+	return spec, nil
+}
+
+// mayManage refuses to let somebody make or revoke a key that can do more than
+// he can.
+func mayManage(by *auth.Principal, names []string) error {
+	scopes, err := auth.ParseScopes(names)
+	if err != nil {
+		return wire.Invalid(wire.Field{Pointer: "/scopes", Detail: err.Error()})
+	}
+	if !by.Allows(scopes) {
+		return wire.Forbidden("the API key lacks scopes of the other one: %s", scopes&^by.Scopes)
+	}
+	return nil
 }
 
 type revokeAnswer struct {
@@ -104,6 +133,13 @@ func (a *api) revokeKey(c *wire.Ctx) error {
 	org, err := a.organization(c)
 	if err != nil {
 		return err
+	}
+	for _, k := range a.ledger.Keys(org.ID) {
+		if k.ID == c.Param("id") {
+			if err := mayManage(&c.Principal, k.Scopes); err != nil {
+				return err
+			}
+		}
 	}
 	if _, err := a.engine.RevokeKey(c.Context(), org.ID, c.Param("id"), c.Audit()); err != nil {
 		return notFound(err, "API key")

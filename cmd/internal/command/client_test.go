@@ -178,6 +178,7 @@ func TestProblemIsShown(t *testing.T) {
 		{401, `{"title":"Unauthorized","code":"unauthenticated"}`, exitFailed, "unauthorized (401 unauthenticated)\n"},
 		{502, "<html>oops\x1b[2J</html>", exitUnavailable, "bad gateway (502): <html>oops\uFFFD[2J</html>\n"},
 		{507, `{"title":"Insufficient Storage","detail":"the disk is full"}`, exitUnavailable, "insufficient storage (507): the disk is full"},
+		{403, `{"error":"the API key lacks the scope admin"}`, exitFailed, "forbidden (403): the API key lacks the scope admin"},
 		{500, "", exitFailed, "internal server error (500)\n"},
 	} {
 		serveAPI(t, func(request, int) (int, string) { return test.status, test.body })

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,12 +10,14 @@ import (
 )
 
 // problem is an answer that is not 2xx: RFC 9457 if the server is one of
-// ours, else whatever a proxy on the way had to say.
+// ours, or a text below /v1/organizations, else whatever a proxy on the way had
+// to say.
 type problem struct {
 	Status int       `json:"status"`
 	Code   string    `json:"code"`
 	Title  string    `json:"title"`
 	Detail string    `json:"detail"`
+	Text   string    `json:"error"`
 	Errors []mistake `json:"errors"`
 
 	requestID  string
@@ -31,7 +34,7 @@ const maxShownText = 300 // bytes of an answer in a format that is not ours
 
 func newProblem(response *http.Response, body []byte) *problem {
 	p := &problem{}
-	if json.Unmarshal(body, p) != nil || p.Title == "" && p.Detail == "" {
+	if json.Unmarshal(body, p) != nil || p.Title == "" && p.Detail == "" && p.Text == "" {
 		p = &problem{Detail: strings.TrimSpace(string(body[:min(len(body), maxShownText)]))}
 	}
 	p.Status = response.StatusCode
@@ -68,8 +71,8 @@ func (p *problem) Error() string {
 		b.WriteString(" " + p.Code)
 	}
 	b.WriteString(")")
-	if p.Detail != "" {
-		b.WriteString(": " + p.Detail)
+	if detail := cmp.Or(p.Detail, p.Text); detail != "" {
+		b.WriteString(": " + detail)
 	}
 	for _, m := range p.Errors {
 		b.WriteString("\n  ")
