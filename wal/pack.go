@@ -31,8 +31,8 @@ import (
 // to its last record, and the next begins after that. So the pack that holds a
 // position is the last one that begins at or before it.
 const (
-	eventRange = 0xE0
-	otherRange = 0xE1
+	eventRange = kv.FirstLogByte
+	otherRange = kv.FirstLogByte + 1
 
 	packVersion = 1
 	packHeader  = 5

@@ -11,8 +11,11 @@ import (
 //	kv.Key(buf[:0]).U16(partition).U64(position)
 //
 // Ledger keys begin with a partition (u16, at most 1023), so their first byte
-// is at most 0x03; a first byte of 0xE0 or more is the log's own.
+// is at most 0x03; from FirstLogByte on it names a range of the log.
 type Key []byte
+
+// FirstLogByte is the smallest first byte of the log's own keys.
+const FirstLogByte = 0xE0
 
 // U8 appends one byte.
 func (k Key) U8(v uint8) Key { return append(k, v) }
