@@ -2,113 +2,217 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/hookwheel/hookwheel/httpapi"
 	"github.com/hookwheel/hookwheel/httpapi/apitest"
 	"github.com/hookwheel/hookwheel/httpapi/auth"
-	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
-// planted stands in everything that the organization of this test owns.
-const planted = "planted"
-
-// caller makes requests with one key after the other.
-type caller struct {
-	t      *testing.T
-	client *http.Client
+// foreign are values of org_acme for parameters of the query: "" where none can
+// be its own. A parameter that is not here fails the test.
+var foreign = map[string]string{
+	"endpoint_id": "$endpoints", "event_id": "$events", "organization_id": "$organizations", "object_id": "$endpoints", "object": "$endpoints", "actor": "key_acme",
+	"limit": "", "page_size": "", "ordering": "", "type": "", "types": "", "topic": "", "source": "", "state": "", "status": "", "is_active": "", "edition_id": "",
+	"from": "", "to": "", "from_date": "", "to_date": "", "created": "", "created_after": "", "created_before": "", "include": "", "on_error": "", "secret": "",
+	"after": "", "before": "", "page": "", // cursors: see TestTenancyOfCursors
 }
 
-func (c caller) call(key, method, path, body string) (int, string) {
-	c.t.Helper()
-	request, err := http.NewRequestWithContext(c.t.Context(), method, "http://x"+path, strings.NewReader(body))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if key != "" {
-		request.Header.Set("Authorization", "Bearer "+key)
-	}
-	response, err := c.client.Do(request)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return response.StatusCode, string(content)
-}
-
-// made calls for something to be made and returns a field of the answer.
-func (c caller) made(path, body, field string) string {
-	c.t.Helper()
-	status, answer := c.call("acme", "POST", path, body)
-	var fields map[string]any
-	if err := json.Unmarshal([]byte(answer), &fields); err != nil || status > 299 {
-		c.t.Fatalf("POST %s: got %d %s", path, status, answer)
-	}
-	return fields[field].(string)
-}
-
-// G9: every route of every dialect, with every kind of key that may not. What
-// belongs to another organization is answered exactly like what does not exist,
-// and shows nothing of it.
+// G9: every route of every dialect, with every kind of key that may not, and
+// with everything in the request that can name something of another
+// organization. What belongs to it is answered exactly like what does not
+// exist, in the shape of the dialect, and nothing of it is shown or changed.
 func TestTenancy(t *testing.T) {
-	e := apitest.Open(t)
-	all := dialects(e)
-	c := caller{t, apitest.Serve(t, e, all...)}
-	endpoint := c.made("/v1/endpoints", `{"url":"https://93.184.216.34/hooks/planted","name":"planted","event_types":["planted"]}`, "id")
-	event := c.made("/v1/events", `{"type":"planted","data":{"planted":true}}`, "id")
-	test := c.made("/v1/endpoints/"+endpoint+"/test", `{"type":"planted"}`, "delivery_id")
-	own := map[string]string{"endpoints": endpoint, "events": event, "deliveries": test, "organizations": "key_acme"}
-	absent := map[string]string{
-		"endpoints": "ed_01JZZZZZZZZZZZZZZZZZZZZZZZ", "events": "evt_01JZZZZZZZZZZZZZZZZZZZZZZZ",
-		"deliveries": "dlv_" + strings.Repeat("0", 39), "organizations": "key_none",
+	w := plant(t)
+	if acme, other := w.ledger.PartitionOf("org_acme"), w.ledger.PartitionOf("org_other"); acme == other || acme == 0 {
+		t.Fatalf("partitions: got %d of org_acme, %d of org_other, want two of their own", acme, other)
 	}
-	// path fills a pattern in with the ids of one of the maps.
-	path := func(pattern string, ids map[string]string) string {
-		kind := strings.Split(pattern, "/")[2]
-		return strings.NewReplacer("{id}", ids[kind], "{org}", "org_acme", "{orgId}", "org_acme", "{orgID}", "org_acme").Replace(pattern)
+	sum, shown := w.state()
+	for _, r := range w.routes {
+		w.withoutRight(r)
+		for _, key := range []string{"other", "boss"} {
+			w.foreignPath(r, key)
+			w.foreignHeaders(r, key)
+			w.foreignQuery(r, key)
+		}
+		w.foreignBody(r, "boss") // who may do everything; a second one would repeat what the first has done
 	}
-	for _, d := range all {
-		for _, r := range d.Routes {
-			name, target := r.Method+" "+r.Pattern, path(r.Pattern, own)
-			for _, key := range []string{"", "nobody", "expired", "revoked"} {
-				if status, _ := c.call(key, r.Method, target, "{}"); status != 401 && !(key == "" && r.OptionalKey) {
-					t.Errorf("%s with key %q: got %d, want 401", name, key, status)
+	sumAfter, shownAfter := w.state()
+	if sumAfter != sum {
+		t.Errorf("partition of org_acme: another organization has changed it")
+	}
+	for pattern, want := range shown {
+		if got := shownAfter[pattern]; got != want {
+			t.Errorf("%s of org_acme: got %s, want %s as before", pattern, got, want)
+		}
+	}
+	// What the comparison would have seen.
+	if status, _ := w.call("acme", "POST", "/v1/deliveries/"+w.own["deliveries"]+"/retry", ""); status != http.StatusAccepted {
+		t.Errorf("retry by org_acme itself: got %d, want 202", status)
+	}
+	if sumAfter, _ := w.state(); sumAfter == sum {
+		t.Error("a retry does not show in the state, so the comparison says nothing")
+	}
+}
+
+// withoutRight uses keys that nobody has, or not any more, or without scopes.
+func (w *world) withoutRight(r route) {
+	path := w.path(r, w.own)
+	for _, key := range []string{"", "nobody", "expired", "revoked"} {
+		if status, _ := w.call(key, r.Method, path, "{}"); status != http.StatusUnauthorized && !(key == "" && r.OptionalKey) {
+			w.t.Errorf("%s with key %q: got %d, want 401", r.name(), key, status)
+		}
+	}
+	if status, _ := w.call("bare", r.Method, path, "{}"); status != http.StatusForbidden && r.Scope != 0 {
+		w.t.Errorf("%s without its scope: got %d, want 403", r.name(), status)
+	}
+}
+
+// refusal is how a route answers about something of another organization: 403
+// where it asks for one by name or for a scope that the key does not have, and
+// 404 else.
+func refusal(r route, key string) int {
+	switch scopes, err := auth.ParseScopes(apitest.Keys[key].Scopes); {
+	case r.OptionalKey:
+		return http.StatusUnauthorized
+	case r.Tenant != "", strings.HasPrefix(r.Pattern, "/v1/organizations/{"), err != nil, scopes&auth.Admin == 0 && scopes&r.Scope != r.Scope:
+		return http.StatusForbidden
+	}
+	return http.StatusNotFound
+}
+
+// foreignPath asks for what belongs to org_acme, and for what nobody has.
+func (w *world) foreignPath(r route, key string) {
+	if !strings.Contains(r.Pattern, "{") {
+		return
+	}
+	path, none := w.path(r, w.own), w.path(r, w.absent())
+	status, answer := w.call(key, r.Method, path, "{}", "Idempotency-Key", planted)
+	w.checkHidden(r, key, answer)
+	if want := refusal(r, key); status != want {
+		w.t.Errorf("%s of another organization by %s: got %d, want %d", r.name(), key, status, want)
+	}
+	statusNone, answerNone := w.call(key, r.Method, none, "{}", "Idempotency-Key", planted)
+	if statusNone != status || strings.ReplaceAll(answerNone, none, path) != answer {
+		w.t.Errorf("%s by %s: got %d %s for what is another organization's, but %d %s for what does not exist", r.name(), key, status, answer, statusNone, answerNone)
+	}
+	if r.Tenant != "" && r.object() { // its own organization, another's object
+		mixed := strings.Replace(path, "/org_acme", "/org_other", 1)
+		if status, answer := w.call(key, r.Method, mixed, "{}"); status != http.StatusNotFound && status != http.StatusForbidden {
+			w.t.Errorf("%s for an object of another organization by %s: got %d %s, want 404", r.name(), key, status, answer)
+		}
+	}
+}
+
+// foreignHeaders names org_acme, and an organization that there is not.
+func (w *world) foreignHeaders(r route, key string) {
+	own := map[string]string{"organizations": "org_other", "orgs": "org_other"}
+	for kind, id := range w.absent() {
+		if own[kind] == "" {
+			own[kind] = id
+		}
+	}
+	for _, header := range append([]string{httpapi.OrganizationHeader}, r.dialect.OrganizationHeaders...) {
+		status, answer := w.call(key, r.Method, w.path(r, own), w.body(r), header, "org_acme")
+		none, answerNone := w.call(key, r.Method, w.path(r, own), w.body(r), header, "org_none")
+		w.checkHidden(r, key, answer)
+		if status != none || answer != answerNone || status < http.StatusBadRequest {
+			w.t.Errorf("%s by %s, %s naming another organization: got %d %s, and %d %s for one that is not, want the same refusal", r.name(), key, header, status, answer, none, answerNone)
+		}
+	}
+}
+
+// foreignQuery puts ids of org_acme into every parameter that takes one.
+func (w *world) foreignQuery(r route, key string) {
+	op, _ := w.api.find(strings.ToLower(r.Method), r.Pattern)
+	for _, reference := range op.Parameters {
+		p := reference.in(w.api.shared.Parameters)
+		if p.In != "query" {
+			continue
+		}
+		kind, known := foreign[p.Name]
+		if !known {
+			w.t.Errorf("%s: whether the parameter %s can name something of another organization, the test does not know", r.name(), p.Name)
+		}
+		if kind != "" && !r.object() {
+			path := strings.Replace(w.path(r, w.own), "/org_acme", "/org_other", 1)
+			_, answer := w.call(key, r.Method, path+"?"+url.Values{p.Name: {w.fill(kind)}}.Encode(), "")
+			w.checkHidden(r, key, answer)
+		}
+	}
+}
+
+// foreignBody does what org_acme has done, with the same idempotency key, and
+// names what is org_acme's where something can be named.
+func (w *world) foreignBody(r route, key string) {
+	if r.Method == "GET" || r.object() {
+		return
+	}
+	path := strings.Replace(w.path(r, w.own), "/org_acme", "/org_other", 1)
+	status, answer := w.call(key, r.Method, path, w.body(r), "Idempotency-Key", planted)
+	w.checkHidden(r, key, answer)
+	if status == http.StatusUnprocessableEntity || strings.HasSuffix(answer, " replayed") {
+		w.t.Errorf("%s by %s with the idempotency key of another organization: got %d %s, want it to mean nothing", r.name(), key, status, answer)
+	}
+}
+
+// checkHidden reports an answer that shows anything of org_acme.
+func (w *world) checkHidden(r route, key, answer string) {
+	w.t.Helper()
+	for _, hidden := range []string{planted, "Acme", "key_acme"} {
+		if strings.Contains(answer, hidden) {
+			w.t.Errorf("%s by %s: got %s, which shows %q", r.name(), key, answer, hidden)
+		}
+	}
+}
+
+// Cursors of one organization are none of another.
+func TestTenancyOfCursors(t *testing.T) {
+	w := plant(t)
+	for range 2 { // a second page of everything
+		for _, p := range plants {
+			for _, r := range w.routes {
+				if r.name() == p.route {
+					w.call("root", r.Method, w.path(r, w.own), w.fill(p.body), "Hookwheel-Organization", "org_acme")
 				}
 			}
-			if status, _ := c.call("bare", r.Method, target, "{}"); status != 403 && r.Scope != 0 {
-				t.Errorf("%s without its scope: got %d, want 403", name, status)
-			}
-			status, answer := c.call("other", r.Method, target, "{}")
-			if strings.Contains(answer, planted) {
-				t.Errorf("%s by another organization: shows %s", name, answer)
-			}
-			checkForeign(t, c, r, status, path(r.Pattern, absent))
 		}
 	}
-	// Nothing of all that changed anything.
-	if status, answer := c.call("acme", "GET", "/v1/endpoints/"+endpoint, ""); status != 200 || !strings.Contains(answer, `"state":"enabled"`) {
-		t.Errorf("afterwards: got %d %s, want it untouched", status, answer)
+	seen := 0
+	for _, r := range w.routes {
+		if r.Method != "GET" || r.object() {
+			continue
+		}
+		op, _ := w.api.find("get", r.Pattern)
+		if !slices.ContainsFunc(op.Parameters, func(p reference[parameter]) bool { return p.in(w.api.shared.Parameters).Name == "limit" }) {
+			continue
+		}
+		_, answer := w.call("root", "GET", w.path(r, w.own)+"?limit=1", "", "Hookwheel-Organization", "org_acme")
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(answer), &fields); err != nil {
+			t.Fatalf("%s: got %s", r.name(), answer)
+		}
+		for name, value := range fields {
+			text, isText := value.(string)
+			parameter := map[string]string{"next_cursor": "after", "end_cursor": "after", "next_page_url": "page"}[name]
+			if !isText || parameter == "" {
+				continue
+			}
+			if _, page, isURL := strings.Cut(text, "page="); isURL {
+				text, _, _ = strings.Cut(page, "&")
+			}
+			seen++
+			path := strings.Replace(w.path(r, w.own), "/org_acme", "/org_other", 1)
+			if status, answer := w.call("boss", "GET", path+"?limit=1&"+parameter+"="+text, ""); status != http.StatusBadRequest {
+				t.Errorf("%s with a cursor of another organization: got %d %s, want 400", r.name(), status, answer)
+			}
+		}
 	}
-}
-
-// checkForeign compares what another organization was told about an object with
-// what it is told about one that does not exist.
-func checkForeign(t *testing.T, c caller, r wire.Route, status int, absent string) {
-	t.Helper()
-	switch {
-	case r.Scope == auth.Admin, r.Tenant != "" && !r.OptionalKey:
-		if status != 403 {
-			t.Errorf("%s %s by another organization: got %d, want 403", r.Method, r.Pattern, status)
-		}
-	case strings.Contains(r.Pattern, "{id}"):
-		if want, _ := c.call("other", r.Method, absent, "{}"); status != 404 || want != 404 {
-			t.Errorf("%s %s: got %d for another's object and %d for none, want 404", r.Method, r.Pattern, status, want)
-		}
+	if seen < 3 {
+		t.Errorf("got %d cursors, want those of events, endpoints and deliveries at least", seen)
 	}
 }

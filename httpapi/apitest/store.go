@@ -123,6 +123,7 @@ var Keys = map[string]ledger.Key{
 	"poster":  {Organization: "org_acme", Scopes: auth.EventsWrite.Names()},
 	"bare":    {Organization: "org_acme"},
 	"other":   {Organization: "org_other", Scopes: (auth.Ordinary | auth.SecretsRead).Names()},
+	"boss":    {Organization: "org_other", Scopes: auth.Admin.Names()},
 	"root":    {Scopes: auth.Admin.Names()},
 	"expired": {Organization: "org_acme", Scopes: auth.Ordinary.Names(), ExpiresAt: 1},
 	"revoked": {Organization: "org_acme", Scopes: auth.Ordinary.Names(), RevokedAt: 1},
