@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/hookwheel/hookwheel/engine/bridge"
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/egress"
 	"github.com/hookwheel/hookwheel/engine/event"
@@ -63,6 +64,7 @@ type worker struct {
 	signed   sign.Headers
 	headers  []egress.Header
 	request  egress.Request
+	entry    bridge.Entry
 	response egress.Response
 }
 
@@ -104,15 +106,16 @@ func (w *worker) send(e *Engine, a *attempt) {
 		a.class, a.snippet = egress.Local, err.Error()
 		return
 	}
-	if err := w.compose(e, a, s); err != nil {
+	var err error
+	if w.body, err = event.AppendBody(w.body[:0], a.event, a.render, a.matched, s.SnapshotAPIVersion); err != nil {
 		a.class, a.snippet = egress.Local, err.Error()
 		return
 	}
-	w.request.URL = cmp.Or(s.Target, s.URL)
-	w.request.Body = w.body
-	w.request.Headers = w.headers
-	w.request.Deadline = a.start.Add(s.timeout)
-	e.sender.Send(&w.request, &w.response)
+	if s.bus == "" {
+		w.post(e, a, s)
+	} else {
+		w.put(e, a, s)
+	}
 	a.class, a.status, a.again = w.response.Class, w.response.Status, w.response.RetryAfter
 	switch {
 	case w.response.Err != nil:
@@ -120,6 +123,25 @@ func (w *worker) send(e *Engine, a *attempt) {
 	case a.class != egress.Success:
 		a.snippet = string(w.response.Snippet)
 	}
+}
+
+// post makes it at a webhook.
+func (w *worker) post(e *Engine, a *attempt, s *settings) {
+	w.compose(e, a, s)
+	w.request.URL = cmp.Or(s.Target, s.URL)
+	w.request.Body = w.body
+	w.request.Headers = w.headers
+	w.request.Deadline = a.start.Add(s.timeout)
+	e.sender.Send(&w.request, &w.response)
+}
+
+// put makes it at an event bus.
+func (w *worker) put(e *Engine, a *attempt, s *settings) {
+	w.entry = bridge.Entry{
+		Region: s.EventBridge.Region, Bus: s.bus, Source: s.EventBridge.Source, DetailType: a.event.Type,
+		Time: a.event.Occurred(), Detail: w.body, Deadline: a.start.Add(s.timeout),
+	}
+	e.bus.Put(&w.entry, &w.response)
 }
 
 // errNotWaiting says that a delivery was ended by somebody while it was in
@@ -155,18 +177,14 @@ func (e *Engine) prepare(a *attempt, s *settings) (err error) {
 	return nil
 }
 
-// compose renders the body and makes the headers.
-func (w *worker) compose(e *Engine, a *attempt, s *settings) (err error) {
-	w.body, err = event.AppendBody(w.body[:0], a.event, a.render, a.matched, s.SnapshotAPIVersion)
-	if err != nil {
-		return err
-	}
+// compose makes the headers.
+func (w *worker) compose(e *Engine, a *attempt, s *settings) {
 	w.headers = append(w.headers[:0],
 		egress.Header{Name: "Content-Type", Value: contentTypes[a.render.ContentType()]},
 		egress.Header{Name: "User-Agent", Value: e.userAgent})
 	w.headers = append(w.headers, s.headers...)
 	if s.signer == nil {
-		return nil
+		return
 	}
 	w.ids = event.AppendID(w.ids[:0], a.event.ID, a.event.Livemode)
 	split := len(w.ids)
@@ -180,7 +198,6 @@ func (w *worker) compose(e *Engine, a *attempt, s *settings) (err error) {
 		name, value := w.signed.At(i)
 		w.headers = append(w.headers, egress.Header{Name: name, Value: value})
 	}
-	return nil
 }
 
 // contentTypes are header values, made once.

@@ -84,6 +84,12 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) {
 	case a.status == statusGone:
 		o.State = delivery.Failed
 		l.shard.disable(l, endpoint.ReasonGone)
+	case a.class == egress.NoBus:
+		o.State = delivery.Failed
+		l.shard.disable(l, endpoint.ReasonNoEventSource)
+	case a.class == egress.Payload:
+		o.State = delivery.Failed
+		return // which says nothing about the endpoint
 	case more:
 		o.State, o.Next = delivery.Retrying, now+delay.Milliseconds()
 	default:

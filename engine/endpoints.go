@@ -59,6 +59,9 @@ func (e *Engine) CreateEndpoint(ctx context.Context, org string, spec *endpoint.
 		return nil, secret.Secret{}, ledger.ErrNotFound
 	}
 	next := draft(spec, endpoint.NewID(ledger.NewID(), owner.Livemode), owner)
+	if bus := next.EventBridge; bus != nil {
+		bus.Bus, bus.Source = e.options.Defaults.EventBus, e.options.Defaults.SourcePrefix+"/"+next.ID
+	}
 	var faults []endpoint.FieldError
 	switch {
 	case next.Kind != endpoint.Webhook && !given.IsZero():
@@ -141,9 +144,6 @@ func (e *Engine) validate(ctx context.Context, next *endpoint.Endpoint, oldURL s
 		return next.Target, err
 	}
 	faults = append(endpoint.Validate(next, limits), faults...)
-	if len(faults) == 0 && next.Kind == endpoint.Bridge { // the sender speaks HTTP to a URL, nothing else
-		faults = append(faults, endpoint.FieldError{Field: "kind", Detail: "eventbridge is not delivered to by this version; use webhook"})
-	}
 	if len(faults) > 0 {
 		return &InvalidError{Fields: faults}
 	}
@@ -188,10 +188,11 @@ func (e *Engine) endpoint(org, id string) (*endpoint.Endpoint, error) {
 // that version, else the error is ledger.ErrChanged; 0 is any version.
 //
 // Kind, payload_format and snapshot_api_version stay as they were created: a
-// retry must send the bytes of the first attempt (G7). Enabling and disabling
-// can be part of it, see endpoint.SetEnabled, and are then in force together
-// with the rest. Pausing and secrets have verbs of their own. The error is
-// mutate's, *InvalidError or one of those.
+// retry must send the bytes of the first attempt (G7). So does eventbridge, on
+// which the receiver's rules depend. Enabling and disabling can be part of it,
+// see endpoint.SetEnabled, and are then in force together with the rest. Pausing
+// and secrets have verbs of their own. The error is mutate's, *InvalidError or
+// one of those.
 func (e *Engine) UpdateEndpoint(ctx context.Context, org, id string, mutate func(*endpoint.Endpoint) error, ifVersion uint64, audit ledger.Audit) (*endpoint.Endpoint, error) {
 	return e.change(ctx, org, id, ifVersion, audit, func(now, next *endpoint.Endpoint) error {
 		if err := mutate(next); err != nil {
@@ -226,6 +227,7 @@ func fixed(now, next *endpoint.Endpoint) (faults []endpoint.FieldError) {
 	check(next.Livemode == now.Livemode, "livemode", never)
 	check(next.Origin == now.Origin, "origin", never)
 	check(next.Kind == now.Kind, "kind", never)
+	check(next.EventBridge == nil || now.EventBridge == nil || *next.EventBridge == *now.EventBridge, "eventbridge", never)
 	check(next.PayloadFormat == now.PayloadFormat, "payload_format", never)
 	check(next.SnapshotAPIVersion == now.SnapshotAPIVersion, "snapshot_api_version", never)
 	check(slices.EqualFunc(next.Secrets, now.Secrets, sameSecret), "secrets", verbs)

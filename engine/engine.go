@@ -42,6 +42,7 @@ type Engine struct {
 	ledger    *ledger.Ledger
 	box       *secret.Box
 	sender    Sender
+	bus       Bus
 	owners    []wal.Owner
 	shards    []*shard
 	slots     slots
@@ -75,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("engine options: %w", err)
 	}
 	e := &Engine{
-		options: o, logger: o.Logger, box: o.Box, sender: o.Sender,
+		options: o, logger: o.Logger, box: o.Box, sender: o.Sender, bus: o.Bus,
 		slots:     slots{limit: int64(o.MaxInFlight)},
 		memory:    memory{limit: o.LiveMemory},
 		userAgent: []byte("hookwheel/" + o.Version),

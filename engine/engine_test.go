@@ -134,6 +134,9 @@ func (r *rig) start() {
 	o := r.options
 	o.Log.FS = r.fs
 	o.Sender = r.receiver
+	if o.Bus == nil {
+		o.Bus = &buses{}
+	}
 	var err error
 	if o.Box, err = secret.NewBox(r.key); err != nil {
 		r.Fatal(err)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,21 +9,26 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/hookwheel/hookwheel/engine/bridge"
 	"github.com/hookwheel/hookwheel/engine/egress"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/retry"
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/engine/sign"
 	"github.com/hookwheel/hookwheel/wal"
 )
 
-// Options configure an Engine. Log.Dir, Sender and Box are required; every
+// Options configure an Engine. Log.Dir, Sender, Bus and Box are required; every
 // other field has a default.
 type Options struct {
 	// Log is the store: directory, sync, disk reserve and so on.
 	Log wal.Options
 
-	// Sender makes the attempts: an egress.Client, or a test's.
+	// Sender makes the attempts at webhooks: an egress.Client, or a test's.
 	Sender Sender
+
+	// Bus makes those at event buses: a bridge.Client, or a test's.
+	Bus Bus
 
 	// Box seals and opens signing secrets. A store remembers a check value of
 	// its key and refuses another.
@@ -89,12 +95,31 @@ type Defaults struct {
 	// HeaderPrefix begins the names of the headers of the scheme "timestamped".
 	// Default "X-Webhook".
 	HeaderPrefix string
+
+	// EventBus is the name of the bus that a new endpoint of kind eventbridge
+	// is, in the account that it names. Default DefaultEventBus.
+	EventBus string
+
+	// SourcePrefix and the id of the endpoint, with a slash between them, are
+	// the source of the events on that bus. Default DefaultSourcePrefix.
+	SourcePrefix string
 }
+
+// Where endpoints of kind eventbridge are, unless Defaults say otherwise.
+const (
+	DefaultEventBus     = "default" // every account has one
+	DefaultSourcePrefix = "hookwheel"
+)
 
 // Sender makes one attempt and fills in the response, at the latest at the
 // request's deadline. It is called by many goroutines at once.
 type Sender interface {
 	Send(*egress.Request, *egress.Response)
+}
+
+// Bus is like Sender for events that go to an event bus.
+type Bus interface {
+	Put(*bridge.Entry, *egress.Response)
 }
 
 func (o Options) withDefaults() Options {
@@ -127,6 +152,8 @@ func (o Options) withDefaults() Options {
 	if o.Defaults.HeaderPrefix == "" {
 		o.Defaults.HeaderPrefix = sign.DefaultPrefix
 	}
+	o.Defaults.EventBus = cmp.Or(o.Defaults.EventBus, DefaultEventBus)
+	o.Defaults.SourcePrefix = cmp.Or(o.Defaults.SourcePrefix, DefaultSourcePrefix)
 	if o.CheckURL == nil {
 		o.CheckURL = func(_ context.Context, url string) (string, error) { return new(egress.Policy).CheckURL(url) }
 	}
@@ -153,8 +180,8 @@ func (o Options) validate() error {
 			faults = append(faults, fmt.Errorf("%s is %d, want %d to %d", what, v, low, high))
 		}
 	}
-	if o.Sender == nil || o.Box == nil {
-		faults = append(faults, errors.New("sender and box must be given"))
+	if o.Sender == nil || o.Bus == nil || o.Box == nil {
+		faults = append(faults, errors.New("sender, bus and box must be given"))
 	}
 	within("shards", int64(o.Shards), 1, 256)
 	within("attempts in flight", int64(o.MaxInFlight), 1, 1<<20)
@@ -164,6 +191,7 @@ func (o Options) validate() error {
 	if span := o.Defaults.Retry.Span(); o.Retention > 0 && o.Retention < span {
 		faults = append(faults, fmt.Errorf("retention is %v, but the retry schedule can take %v: keep events longer, or retry for a shorter time", o.Retention, span))
 	}
-	faults = append(faults, o.Defaults.Retry.Validate(), o.Breaker.Validate(), sign.ValidatePrefix(o.Defaults.HeaderPrefix))
+	faults = append(faults, o.Defaults.Retry.Validate(), o.Breaker.Validate(), sign.ValidatePrefix(o.Defaults.HeaderPrefix),
+		endpoint.ValidateBus(o.Defaults.EventBus), endpoint.ValidateSourcePrefix(o.Defaults.SourcePrefix))
 	return errors.Join(faults...)
 }

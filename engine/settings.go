@@ -23,6 +23,7 @@ type settings struct {
 	maxInFlight  int
 	disableAfter time.Duration // 0 = never
 	signer       *sign.Signer  // nil = unsigned
+	bus          string        // ARN of the event bus; "" = it is a webhook
 	headers      []egress.Header
 	rate         rate.Limit // attempts per second; rate.Inf = unlimited
 	burst        int
@@ -63,6 +64,9 @@ func (d *Defaults) settings(e *endpoint.Endpoint, box *secret.Box) (*settings, e
 	}
 	for _, h := range e.Headers {
 		s.headers = append(s.headers, egress.Header{Name: h.Name, Value: []byte(h.Value)})
+	}
+	if e.Kind == endpoint.Bridge {
+		s.bus = e.EventBridge.BusARN()
 	}
 	var err error
 	s.signer, err = d.signer(e, box)

@@ -96,6 +96,7 @@ func newOffice(t testing.TB) *office {
 	o.options = Options{
 		Log:      wal.Options{Dir: "data", FS: kv.MemFS(), Partitions: 3, DiskReserve: -1, MemTableSize: 4 << 20, CacheSize: 4 << 20},
 		Sender:   o.outside,
+		Bus:      &buses{},
 		Box:      box,
 		Defaults: Defaults{AttemptTimeout: attemptTimeout},
 		Shards:   2,

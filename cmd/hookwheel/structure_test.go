@@ -19,7 +19,7 @@ const module = "github.com/hookwheel/hookwheel/"
 // and every package can be understood from the bottom up.
 var layers = [][]string{
 	{"engine/codec", "engine/json", "engine/wheel", "engine/retry", "engine/secret", "engine/egress", "bench/measure", "bench/payload"},
-	{"engine/event", "engine/sign", "bench/sink", "bench/load", "bench/scenario"},
+	{"engine/event", "engine/sign", "engine/bridge", "engine/bridge/bridgetest", "bench/sink", "bench/load", "bench/scenario"},
 	{"engine/delivery", "engine/endpoint"},
 	{"wal/kv"},
 	{"wal", "wal/waltest"},
@@ -48,6 +48,7 @@ var allowed = []string{
 var doors = map[string][]string{
 	"github.com/cockroachdb/pebble/v2":      {"wal/kv"},
 	"github.com/goccy/go-json":              {"engine/json"},
+	"github.com/aws":                        {"engine/bridge", "engine/bridge/bridgetest"},
 	"github.com/VictoriaMetrics/metrics":    {"engine", "httpapi", "httpapi/ops"},
 	"github.com/urfave/cli/v2":              {"cmd/internal/command"},
 	"github.com/schollz/progressbar/v3":     {"cmd/internal/command", "cmd/internal/demo"},

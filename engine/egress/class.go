@@ -19,19 +19,22 @@ const (
 	BadResponse        // not HTTP, or a status that no final response may have
 	LargeHeaders       // more than 16 KiB of response headers
 	Local              // this machine's fault (connections, descriptors, proxy, shutdown): not an attempt
+	NoBus              // the event bus does not exist
+	Credentials        // there is nobody to call the event bus as
+	Payload            // the body is not one that the receiver can take; it never will be
 )
 
 var classNames = [...]string{
 	Success: "success", Redirect: "http_3xx", ClientError: "http_4xx", ServerError: "http_5xx", Timeout: "timeout",
 	Connect: "connect", Reset: "reset", DNS: "dns", TLS: "tls", Blocked: "blocked", BadResponse: "bad_response",
-	LargeHeaders: "large_headers", Local: "local",
+	LargeHeaders: "large_headers", Local: "local", NoBus: "no_event_bus", Credentials: "aws_credentials", Payload: "bad_payload",
 }
 
 // Classes returns every class, in the order of their numbers.
 func Classes() []Class {
 	all := make([]Class, 0, len(classNames)-1)
-	for c := Success; c <= Local; c++ {
-		all = append(all, c)
+	for c := range classNames[Success:] {
+		all = append(all, Success+Class(c))
 	}
 	return all
 }
@@ -44,8 +47,8 @@ func (c Class) String() string {
 	return classNames[c]
 }
 
-// classOf returns the class of a final response with this status.
-func classOf(status int) Class {
+// ClassOf returns the class of a final response with this status.
+func ClassOf(status int) Class {
 	switch status / 100 {
 	case 2:
 		return Success

@@ -1,5 +1,5 @@
-// Package egress is the only place that talks to endpoints. It answers two questions: may this URL be called (Policy),
-// and what came of calling it (Client.Send).
+// Package egress is the only place that calls the URLs of endpoints. It answers two questions: may this URL be called
+// (Policy), and what came of calling it (Client.Send). (Event buses of AWS are called by package bridge.)
 //
 // Everything on the other side is taken for hostile. URLs are chosen by strangers, so names are resolved, every
 // address is vetted, and the connection goes to a vetted address. Receivers refuse, hang, drip, flood, lie about

@@ -111,7 +111,7 @@ func (x *exchange) earlyResponse(c *conn, req *Request, res *Response) {
 	if c.wire.SetReadDeadline(earlier(req.Deadline, time.Now().Add(bodyWait))) != nil || x.readHeader() != nil {
 		return
 	}
-	if classOf(x.header.StatusCode()) == ClientError || classOf(x.header.StatusCode()) == ServerError {
+	if ClassOf(x.header.StatusCode()) == ClientError || ClassOf(x.header.StatusCode()) == ServerError {
 		x.accept(res)
 		x.readBody(c, req.Deadline, res)
 	}
@@ -133,7 +133,7 @@ func (x *exchange) readHeader() error {
 // accept takes over what the header says. From here on the outcome is known.
 func (x *exchange) accept(res *Response) {
 	res.Status = x.header.StatusCode()
-	res.Class = classOf(res.Status)
+	res.Class = ClassOf(res.Status)
 	res.Err = nil
 	if res.Class == BadResponse {
 		res.Err = failUpgrade

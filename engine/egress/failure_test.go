@@ -57,7 +57,8 @@ func TestFailureOfLookup(t *testing.T) {
 
 // TestClassNumbers: histories hold the numbers, so neither they nor the names change.
 func TestClassNumbers(t *testing.T) {
-	want := "1=success 2=http_3xx 3=http_4xx 4=http_5xx 5=timeout 6=connect 7=reset 8=dns 9=tls 10=blocked 11=bad_response 12=large_headers 13=local "
+	want := "1=success 2=http_3xx 3=http_4xx 4=http_5xx 5=timeout 6=connect 7=reset 8=dns 9=tls 10=blocked 11=bad_response 12=large_headers 13=local " +
+		"14=no_event_bus 15=aws_credentials 16=bad_payload "
 	got := ""
 	for _, c := range Classes() {
 		got += fmt.Sprintf("%d=%v ", uint8(c), c)
@@ -65,7 +66,7 @@ func TestClassNumbers(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	for _, c := range []Class{0, Local + 1, 255} {
+	for _, c := range []Class{0, Payload + 1, 255} {
 		if got := c.String(); got != "unknown" {
 			t.Errorf("%d: got %q, want unknown", c, got)
 		}

@@ -84,12 +84,6 @@ const (
 	Bridge  Kind = "eventbridge"
 )
 
-// EventBridge names the AWS event bus that an endpoint of kind Bridge is.
-type EventBridge struct {
-	AccountID string `json:"aws_account_id"` // 12 digits
-	Region    string `json:"aws_region"`
-}
-
 // Ordering is whether a failed delivery holds up the ones behind it.
 type Ordering string
 

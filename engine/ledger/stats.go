@@ -52,6 +52,20 @@ func (m *member) overview() Overview {
 	}
 }
 
+// EventSourceStatus is what is known of the event bus of an endpoint of kind
+// eventbridge. Nobody asks AWS: it follows from the outcomes.
+func (o *Overview) EventSourceStatus() endpoint.SourceStatus {
+	switch {
+	case o.DisabledReason == endpoint.ReasonNoEventSource:
+		return endpoint.SourceDeleted
+	case o.Lane.Failures > 0:
+		return endpoint.SourceUnknown
+	case o.Lane.LastSuccess > 0:
+		return endpoint.SourceActive
+	}
+	return endpoint.SourcePending
+}
+
 // Endpoint finds a living endpoint of an organization by its id.
 func (l *Ledger) Endpoint(org, id string) (Overview, bool) {
 	pt := l.partition(org)

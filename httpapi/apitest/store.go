@@ -6,6 +6,7 @@ package apitest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"github.com/hookwheel/hookwheel/engine"
+	"github.com/hookwheel/hookwheel/engine/bridge"
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/egress"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
@@ -32,7 +34,9 @@ import (
 // Open returns an engine on a filesystem in memory that lives as long as the
 // test. It has the organizations default, org_acme and org_other, and Keys.
 // What it sends goes to receivers that answer with the status that the path of
-// their URL ends in: /hooks/503 with 503, and 200 for any other path.
+// their URL ends in: /hooks/503 with 503, and 200 for any other path. Event
+// buses do so with the status that is the number of their account, zeros left
+// out, and 200 for any other account.
 func Open(t testing.TB) *engine.Engine {
 	t.Helper()
 	box, err := secret.NewBox(secret.GenerateKey())
@@ -42,6 +46,7 @@ func Open(t testing.TB) *engine.Engine {
 	e, err := engine.Open(context.Background(), engine.Options{
 		Log:     wal.Options{Dir: "data", FS: kv.MemFS(), Partitions: 4, DiskReserve: -1, MemTableSize: 4 << 20, CacheSize: 4 << 20},
 		Sender:  receivers{},
+		Bus:     receivers{},
 		Box:     box,
 		Version: "test",
 		Logger:  slog.New(slog.DiscardHandler),
@@ -74,8 +79,21 @@ type receivers struct{}
 
 func (receivers) Send(request *egress.Request, response *egress.Response) {
 	_, last, _ := strings.Cut(request.URL, "/hooks/")
-	status, err := strconv.Atoi(last)
-	if err != nil {
+	answer(last, response)
+}
+
+func (receivers) Put(entry *bridge.Entry, response *egress.Response) {
+	arn := strings.Split(entry.Bus, ":")
+	answer(arn[4], response)
+	if response.Status == http.StatusNotFound {
+		*response = egress.Response{Status: response.Status, Class: egress.NoBus, Err: errors.New("no such bus")}
+	}
+}
+
+// answer is with the status of that number, or with 200 if it is none.
+func answer(number string, response *egress.Response) {
+	status, err := strconv.Atoi(number)
+	if err != nil || status > 599 {
 		status = http.StatusOK
 	}
 	*response = egress.Response{Status: status, Class: egress.Success}

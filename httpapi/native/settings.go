@@ -1,6 +1,8 @@
 package native
 
 import (
+	"cmp"
+
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
@@ -39,6 +41,20 @@ type settings struct {
 type eventBridge struct {
 	AccountID string `json:"aws_account_id"`
 	Region    string `json:"aws_region"`
+}
+
+// over is the bus that now becomes with what is given; null is none.
+func (b eventBridge) over(now *endpoint.EventBridge, null bool) *endpoint.EventBridge {
+	if null {
+		return nil
+	}
+	var next endpoint.EventBridge
+	if now != nil {
+		next = *now
+	}
+	next.AccountID = cmp.Or(b.AccountID, next.AccountID)
+	next.Region = cmp.Or(b.Region, next.Region)
+	return &next
 }
 
 type header struct {
@@ -90,11 +106,7 @@ func (s *settings) apply(e *endpoint.Endpoint) error {
 		}
 	}
 	if s.EventBridge.Given {
-		e.EventBridge = nil
-		if !s.EventBridge.Null {
-			bridge := endpoint.EventBridge(s.EventBridge.Value)
-			e.EventBridge = &bridge
-		}
+		e.EventBridge = s.EventBridge.Value.over(e.EventBridge, s.EventBridge.Null)
 	}
 	s.applyLists(e)
 	return s.check()

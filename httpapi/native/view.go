@@ -26,10 +26,10 @@ type endpointView struct {
 	StateSince     wire.Time  `json:"state_since"`
 	Health         healthView `json:"health"`
 
-	URL         *string               `json:"url"`
-	EventBridge *endpoint.EventBridge `json:"eventbridge"`
-	EventTypes  []string              `json:"event_types"` // [] = all
-	EventsFrom  []string              `json:"events_from"`
+	URL         *string          `json:"url"`
+	EventBridge *eventBridgeView `json:"eventbridge"`
+	EventTypes  []string         `json:"event_types"` // [] = all
+	EventsFrom  []string         `json:"events_from"`
 
 	PayloadFormat      event.Format        `json:"payload_format"`
 	SnapshotAPIVersion *string             `json:"snapshot_api_version"`
@@ -47,6 +47,14 @@ type endpointView struct {
 
 	CreatedAt wire.Time `json:"created_at"`
 	UpdatedAt wire.Time `json:"updated_at"`
+}
+
+// eventBridgeView is an event bus, and what attempts have shown of it.
+type eventBridgeView struct {
+	AccountID string                `json:"aws_account_id"`
+	Region    string                `json:"aws_region"`
+	SourceARN string                `json:"aws_event_source_arn"`
+	Status    endpoint.SourceStatus `json:"status"`
 }
 
 // healthView says how deliveries to an endpoint are going, and since when.
@@ -77,7 +85,7 @@ func view(o *ledger.Overview) *endpointView {
 		ID: e.ID, Organization: e.Organization, Livemode: e.Livemode, Kind: e.Kind, Origin: e.Origin,
 		Name: e.Name, Description: e.Description, EditionID: e.EditionID, Metadata: wire.OrEmptyMap(e.Metadata),
 		State: state(e), DisabledReason: wire.OrNull(e.DisabledReason), StateSince: wire.Time(e.StateSince), Health: health(o),
-		URL: wire.OrNull(e.URL), EventBridge: e.EventBridge, EventTypes: wire.OrEmpty(now.EventTypes), EventsFrom: wire.OrEmpty(now.EventsFrom),
+		URL: wire.OrNull(e.URL), EventBridge: eventBridgeOf(o), EventTypes: wire.OrEmpty(now.EventTypes), EventsFrom: wire.OrEmpty(now.EventsFrom),
 		PayloadFormat: e.PayloadFormat, SnapshotAPIVersion: wire.OrNull(e.SnapshotAPIVersion),
 		Signatures: wire.OrEmpty(e.Signatures), Headers: wire.OrEmpty(e.Headers), Secrets: []secretView{},
 		Timeout: wire.OrNull(e.Timeout), RetrySchedule: e.RetrySchedule, MaxAttempts: wire.OrNull(e.MaxAttempts),
@@ -88,6 +96,14 @@ func view(o *ledger.Overview) *endpointView {
 		v.Secrets = append(v.Secrets, secretView{ID: s.ID, Last4: s.Last4, CreatedAt: wire.Time(s.CreatedAt), ExpiresAt: wire.Time(s.ExpiresAt)})
 	}
 	return v
+}
+
+func eventBridgeOf(o *ledger.Overview) *eventBridgeView {
+	bus := o.EventBridge
+	if bus == nil {
+		return nil
+	}
+	return &eventBridgeView{AccountID: bus.AccountID, Region: bus.Region, SourceARN: bus.SourceARN(), Status: o.EventSourceStatus()}
 }
 
 func state(e *endpoint.Endpoint) string {

@@ -148,29 +148,69 @@ func orNull[T int | int64](n T) any {
 	return n
 }
 
+// endpointPlace is where a new endpoint is: at a URL, or an event bus.
+type endpointPlace struct{ kind, account, region string }
+
+const (
+	kindWebhook     = "webhook"
+	kindEventBridge = "eventbridge"
+)
+
+func (o *endpointPlace) flags(f *flagSet) {
+	f.in("Where it is")
+	f.choice(&o.kind, "kind", "a `KIND` of endpoint: at the URL, or an event bus of Amazon EventBridge", kindWebhook, kindWebhook, kindEventBridge)
+	f.text(&o.account, "aws-account", "`ACCOUNT` of the event bus, 12 digits", "", nil)
+	f.text(&o.region, "aws-region", "`REGION` of the event bus, such as eu-central-1", "", nil)
+}
+
+// put adds the fields that say it.
+func (o *endpointPlace) put(body map[string]any, c *cli.Context) error {
+	at := c.Args().First()
+	switch {
+	case o.kind == kindWebhook && at == "":
+		return usageError("too few arguments: expected %s URL\nSee: %[1]s --help", c.Command.HelpName)
+	case o.kind == kindWebhook && o.account+o.region != "":
+		return usageError("--aws-account and --aws-region are for --kind eventbridge")
+	case o.kind == kindWebhook:
+		body["url"] = at
+	case at != "":
+		return usageError("unexpected argument %q: an event bus has no URL", at)
+	case o.account == "" || o.region == "":
+		return usageError("--kind eventbridge needs --aws-account and --aws-region")
+	default:
+		body["kind"] = kindEventBridge
+		body["eventbridge"] = map[string]string{"aws_account_id": o.account, "aws_region": o.region}
+	}
+	return nil
+}
+
 func endpointCreate() *cli.Command {
 	var (
 		o      connection
+		place  endpointPlace
 		fields endpointFields
 	)
 	f := flagsOf("endpoint create")
+	place.flags(f)
 	fields.flags(f)
 	return &cli.Command{
-		Name: "create", Usage: "add an endpoint and show its signing secret, once", ArgsUsage: "URL",
+		Name: "create", Usage: "add an endpoint and show its signing secret, once", ArgsUsage: "[URL]",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
+			body := fields.body(c)
+			if err := place.put(body, c); err != nil {
+				return err
+			}
+			maps.DeleteFunc(body, func(_ string, value any) bool { return value == nil })
 			api, err := o.client()
 			if err != nil {
 				return err
 			}
-			body := fields.body(c)
-			body["url"] = c.Args().First()
-			maps.DeleteFunc(body, func(_ string, value any) bool { return value == nil })
 			answer, err := api.object(c, http.MethodPost, endpoints, body)
 			if err != nil {
 				return err
 			}
-			if err := o.printObject(c.App.Writer, answer); err != nil || o.json {
+			if err := o.printObject(c.App.Writer, answer); err != nil || o.json || answer.text("secret") == "" {
 				return err
 			}
 			fmt.Fprintln(c.App.ErrWriter, "\nKeep the secret: it is not shown again.")

@@ -22,6 +22,8 @@ func TestVerbsCall(t *testing.T) {
 		{"endpoint create --types a,b.* --attempt-timeout 5s --retry-schedule 150ms,1d --rate-limit 10 --rate-burst 3 --header X-A:1,2 --metadata k=v=w --disable-after 0 --ordering fifo https://x",
 			`{"id":"ed_1"}`, "POST", "/v1/endpoints", "",
 			`{"url":"https://x","event_types":["a","b.*"],"timeout_ms":5000,"retry_schedule":[150,86400000],"rate_limit":{"per_second":10,"burst":3},"headers":[{"name":"X-A","value":"1,2"}],"metadata":{"k":"v=w"},"disable_after":0,"ordering":"fifo"}`, "ed_1"},
+		{"endpoint create --kind eventbridge --aws-account 123456789012 --aws-region eu-central-1 --format thin", `{"id":"ed_1"}`, "POST", "/v1/endpoints", "",
+			`{"kind":"eventbridge","eventbridge":{"aws_account_id":"123456789012","aws_region":"eu-central-1"},"payload_format":"thin"}`, "ed_1"},
 		{"endpoint get ed_1", `{"id":"ed_1"}`, "GET", "/v1/endpoints/ed_1", "", "", "id  ed_1"},
 		{"endpoint get --json ../x%", `{"id":1}`, "GET", "/v1/endpoints/..%2Fx%25", "", "", "{\"id\":1}\n"},
 		{"endpoint update --name n --max-attempts 0 --unset description,edition_id ed_1", `{}`, "PATCH", "/v1/endpoints/ed_1", "",

@@ -45,6 +45,7 @@ func TestEveryServeFlagCounts(t *testing.T) {
 		"listen": "127.0.0.1:1", "data-dir": "elsewhere", "dev": "",
 		"max-event-size": "1KiB", "max-body-size": "1MiB", "max-connections": "5", "read-timeout": "1s", "idle-timeout": "1s",
 		"api-rate-limit": "5", "api-rate-burst": "5", "trusted-proxy": "10.0.0.0/8", "admin-key": "0123456789abcdef", "header-prefix": "X-Acme",
+		"eventbridge-bus": "hooks", "eventbridge-source-prefix": "acme.example/hooks",
 		"max-in-flight": "5", "endpoint-max-in-flight": "5", "attempt-timeout": "1s", "retry-schedule": "150ms,300ms", "retry-jitter": "0.1",
 		"retry-after-max": "1m", "breaker-failures": "0", "breaker-after": "1s", "breaker-probe": "1s", "breaker-probe-max": "1m",
 		"disable-after": "0", "live-memory": "1MiB", "shards": "3",

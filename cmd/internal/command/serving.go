@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hookwheel/hookwheel/engine"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/retry"
 	"github.com/hookwheel/hookwheel/engine/sign"
 	"github.com/hookwheel/hookwheel/wal"
@@ -25,6 +27,7 @@ type serving struct {
 	rateLimit, rateBurst      int
 	trustedProxies            []netip.Prefix
 	adminKey, headerPrefix    string
+	eventBus, sourcePrefix    string
 
 	maxInFlight, endpointMaxInFlight int
 	attemptTimeout                   time.Duration
@@ -104,6 +107,8 @@ func (o *serving) deliveryFlags(f *flagSet) {
 	f.number(&o.jitter, "retry-jitter", "spread each delay by ± `FRACTION` of it", policy.Jitter, 0, retry.MaxJitter, "")
 	f.duration(&o.retryAfterMax, "retry-after-max", "heed a Retry-After of up to `TIME`", policy.RetryAfterMax, time.Second, retry.MaxRetryAfterMax, "not at all")
 	f.text(&o.headerPrefix, "header-prefix", "`PREFIX` of the headers of the scheme timestamped", sign.DefaultPrefix, sign.ValidatePrefix)
+	f.text(&o.eventBus, "eventbridge-bus", "`NAME` of the event bus that a new endpoint of kind eventbridge is, in its account", engine.DefaultEventBus, endpoint.ValidateBus)
+	f.text(&o.sourcePrefix, "eventbridge-source-prefix", "`PREFIX` of the source of the events on it; a slash and the id of the endpoint follow", engine.DefaultSourcePrefix, endpoint.ValidateSourcePrefix)
 	f.size(&o.liveMemory, "live-memory", "keep `SIZE` of waiting events in memory; what is beyond is read from disk again", 64<<20, 1<<20, 16<<30, "")
 	f.integer(&o.shards, "shards", "share the endpoints among `N` loops", 0, 1, 256, "one for each processor")
 }

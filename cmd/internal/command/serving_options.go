@@ -72,6 +72,8 @@ func (o *serving) engine() engine.Options {
 			MaxInFlight:    o.endpointMaxInFlight,
 			DisableAfter:   cmp.Or(o.disableAfter, -1),
 			HeaderPrefix:   o.headerPrefix,
+			EventBus:       o.eventBus,
+			SourcePrefix:   o.sourcePrefix,
 		},
 		Breaker:        o.breaker(),
 		Shards:         o.shards,

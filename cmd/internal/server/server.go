@@ -1,7 +1,7 @@
 // Package server puts a Hookwheel server together out of its parts, starts it
 // and ends it:
 //
-//	httpapi ──▶ engine ──▶ egress ──▶ endpoints
+//	httpapi ──▶ engine ──▶ egress, bridge ──▶ endpoints
 //	  ▲            │
 //	listener    data directory: store, master.key, admin.key
 //
@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/hookwheel/hookwheel/engine"
+	"github.com/hookwheel/hookwheel/engine/bridge"
 	"github.com/hookwheel/hookwheel/engine/egress"
 	"github.com/hookwheel/hookwheel/engine/retry"
 	"github.com/hookwheel/hookwheel/engine/secret"
@@ -34,7 +35,7 @@ import (
 )
 
 // Options configure a Server. Engine.Log.Dir and Listen are required. What the
-// parts need of one another (Engine.Sender, Box and CheckURL; HTTP.Tenants,
+// parts need of one another (Engine.Sender, Bus, Box and CheckURL; HTTP.Tenants,
 // Answers, Dialects and CursorKey) is filled in here.
 type Options struct {
 	Engine engine.Options
@@ -78,6 +79,7 @@ type Server struct {
 	options Options
 	engine  *engine.Engine
 	client  *egress.Client
+	bridge  *bridge.Client
 	http    *httpapi.Server
 	pprof   *profiler // nil = none
 
@@ -138,7 +140,10 @@ func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	if s.client, err = egress.New(o.Egress); err != nil {
 		return nil, err
 	}
-	o.Engine.Sender, o.Engine.CheckURL = s.client, s.client.Check
+	if s.bridge, err = bridge.New(bridge.Options{Proxy: o.Egress.Proxy, Logger: o.Logger}); err != nil {
+		return nil, err
+	}
+	o.Engine.Sender, o.Engine.Bus, o.Engine.CheckURL = s.client, s.bridge, s.client.Check
 	o.Engine.Logger, o.Engine.Version = o.Logger, o.Build.Version
 	s.engine, err = engine.Open(ctx, o.Engine)
 	return master, err
@@ -266,15 +271,23 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	s.serving.Wait()
 	if s.engine != nil {
-		faults = append(faults, s.engine.Close(ctx, s.client.Close))
+		faults = append(faults, s.engine.Close(ctx, s.breakOff))
 	}
-	if s.client != nil {
-		s.client.Close()
-	}
+	s.breakOff()
 	if s.pprof != nil {
 		faults = append(faults, s.pprof.close())
 	}
 	return errors.Join(faults...)
+}
+
+// breakOff ends the attempts that are under way.
+func (s *Server) breakOff() {
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.bridge != nil {
+		s.bridge.Close()
+	}
 }
 
 // halfOf is a context that ends half way to the deadline of ctx, if it has one.
