@@ -65,7 +65,7 @@ type Client struct {
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
 
-	mu        sync.Mutex          // guards what follows, which the first Put makes
+	mu        sync.Mutex          // guards what follows, see connect
 	service   *eventbridge.Client // nil = not yet
 	transport *http.Transport
 }
@@ -144,7 +144,11 @@ func (c *Client) put(e *Entry) *failure {
 	}}}, func(o *eventbridge.Options) { o.Region = e.Region })
 	switch {
 	case err != nil:
-		return c.failureOf(err)
+		f := c.failureOf(err)
+		if f.class == egress.Credentials {
+			c.disconnect(service)
+		}
+		return f
 	case len(out.Entries) != 1:
 		return failAnswer
 	case out.FailedEntryCount > 0:
@@ -153,8 +157,8 @@ func (c *Client) put(e *Entry) *failure {
 	return nil
 }
 
-// connect returns the SDK's client, which the first call makes out of what the environment says. An error is of that
-// call only.
+// connect returns the SDK's client, which the first call makes out of what the environment says. What it does not find
+// the next call looks for again.
 func (c *Client) connect(ctx context.Context) (*eventbridge.Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,6 +176,16 @@ func (c *Client) connect(ctx context.Context) (*eventbridge.Client, error) {
 		o.HTTPClient = &http.Client{Transport: c.transport, CheckRedirect: noRedirect}
 	})
 	return c.service, nil
+}
+
+// disconnect lets the next call look at the environment again: it has no credentials, and somebody may mend that.
+func (c *Client) disconnect(from *eventbridge.Client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.service == from {
+		c.service = nil
+		c.transport.CloseIdleConnections()
+	}
 }
 
 // transportLike is the SDK's own transport, which has what the configuration says of certificates, with more
