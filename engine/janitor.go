@@ -115,12 +115,15 @@ func (e *Engine) expiredSoFar() (n int64) {
 	return n
 }
 
-// forget drops expired idempotency keys.
+// forget drops expired idempotency keys and old entries of the audit.
 func (e *Engine) forget(ctx context.Context) error {
 	for p := range e.owners {
 		order := &ledger.Command{Audit: engineAudit, Verb: ledger.Forget, BeforeTime: e.now()}
+		if keep := e.options.AuditRetention; keep > 0 {
+			order.AuditBefore = order.BeforeTime - keep.Milliseconds()
+		}
 		if _, err := e.ledger.CommandAt(ctx, p, order); err != nil {
-			return fmt.Errorf("forget idempotency keys of partition %d: %w", p, err)
+			return fmt.Errorf("forget what has expired in partition %d: %w", p, err)
 		}
 	}
 	return nil

@@ -65,6 +65,10 @@ type Options struct {
 	// negative = for ever.
 	Retention time.Duration
 
+	// AuditRetention is how long the audit remembers who changed what. Default
+	// 400 days; 0 = the default, negative = for ever.
+	AuditRetention time.Duration
+
 	// RetentionBytes bounds the events that are kept. Default 0 = no bound.
 	RetentionBytes uint64
 
@@ -136,6 +140,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Retention == 0 {
 		o.Retention = 30 * 24 * time.Hour
+	}
+	if o.AuditRetention == 0 {
+		o.AuditRetention = 400 * 24 * time.Hour
 	}
 	if o.Breaker == (retry.BreakerConfig{}) {
 		o.Breaker = retry.DefaultBreaker()

@@ -109,15 +109,23 @@ func (pt *partition) applyRecord(b *kv.Batch, r *wal.Rec) error {
 		if err := json.Unmarshal(r.Data, &c); err != nil {
 			return err
 		}
+		entry := pt.describeChange(&c)
 		refusal, err := pt.applyChange(b, r, &c)
+		if refusal == nil {
+			pt.note(b, r, entry)
+		}
 		return pt.settle(r, Verdict{Pos: r.Pos, At: r.At, Err: refusal}, err)
 	case wal.Command:
 		var c Command
 		if err := json.Unmarshal(r.Data, &c); err != nil {
 			return err
 		}
+		entry := pt.describeCommand(&c)
 		v := Verdict{Pos: r.Pos, At: r.At}
 		refusal, err := pt.applyCommand(b, r, &c, &v)
+		if refusal == nil {
+			pt.note(b, r, entry)
+		}
 		v.Err = refusal
 		return pt.settle(r, v, err)
 	}

@@ -110,7 +110,7 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command, v *Verdic
 	case Expire:
 		return nil, pt.expire(b, c)
 	case Forget:
-		return nil, pt.forget(b, c.BeforeTime)
+		return nil, errors.Join(pt.forget(b, c.BeforeTime), pt.forgetAudit(b, c.AuditBefore))
 	case Erase:
 		return nil, pt.erase(b, r, c.Organization)
 	case StartReplay:

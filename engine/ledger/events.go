@@ -130,9 +130,15 @@ func eachEvent[T any](r *reader[T], pt *partition, org, eventType string, t time
 // idRange bounds the ids of what came in within a range of times, as the end
 // of a key.
 func idRange(t timeRange) (lower, upper []byte, err error) {
+	t.from -= idSlack
+	return idsOf(t)
+}
+
+// idsOf bounds the ids that were made within a range of times.
+func idsOf(t timeRange) (lower, upper []byte, err error) {
 	var low, high event.ID
 	last := int64(ulid.MaxTime())
-	err = low.SetTime(uint64(min(max(0, t.from-idSlack), last)))
+	err = low.SetTime(uint64(min(max(0, t.from), last)))
 	if t.until != 0 {
 		err = errors.Join(err, high.SetTime(uint64(min(max(0, t.until), last))))
 		upper = high[:]

@@ -69,8 +69,9 @@ type Command struct {
 	Limit        int          `json:"limit,omitempty"`
 	Job          *ReplayJob   `json:"job,omitempty"`
 	JobID        event.ID     `json:"job_id,omitzero"`
-	Events       []wal.Pos    `json:"events,omitempty"`      // in log order
-	BeforeTime   int64        `json:"before_time,omitempty"` // Unix ms
+	Events       []wal.Pos    `json:"events,omitempty"`       // in log order
+	BeforeTime   int64        `json:"before_time,omitempty"`  // Unix ms
+	AuditBefore  int64        `json:"audit_before,omitempty"` // Unix ms
 }
 
 // Organization is a tenant. Everything but itself and its keys lives in the

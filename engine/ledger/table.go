@@ -31,6 +31,7 @@ import (
 //	replay       org · id                     ReplayJob as JSON
 //	running      org · id                     – (index of the replays that run)
 //	replay line  org · id · ep                pos after the last event replayed
+//	audit        record id                    AuditEntry as JSON
 //
 // The retry index begins with the endpoint, not with the time: a lane has one
 // timer in the wheel, for its own earliest entry, and reads its own range when
@@ -52,6 +53,7 @@ const (
 	tableReplay
 	tableRunning
 	tableReplayLine
+	tableAudit
 	tableEnd
 )
 

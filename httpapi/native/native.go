@@ -113,6 +113,7 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "POST", Pattern: "/v1/deliveries/{id}/cancel", Scope: auth.DeliveriesWrite, Handle: a.cancelDelivery, Once: true},
 		{Method: "GET", Pattern: "/v1/stats", Scope: auth.DeliveriesRead, Handle: a.stats},
 
+		{Method: "GET", Pattern: "/v1/audit", Scope: auth.Admin, Handle: a.listAudit},
 		{Method: "GET", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.listOrganizations},
 		{Method: "POST", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.createOrganization, Once: true},
 		{Method: "GET", Pattern: "/v1/organizations/{org}", Tenant: "org", Scope: auth.Admin, Handle: a.getOrganization},

@@ -115,9 +115,13 @@ func (c *Ctx) SetHeader(name, value string) { c.Response.Header.Set(name, value)
 // is then under way, and is carried out and answered.
 func (c *Ctx) Context() context.Context { return context.Background() }
 
-// Audit says who wants a change, for the log.
+// Audit says who wants a change, for the audit.
 func (c *Ctx) Audit() ledger.Audit {
-	return ledger.Audit{Actor: c.Principal.KeyID, RequestID: c.RequestID, Source: c.Source.String()}
+	audit := ledger.Audit{Actor: c.Principal.KeyID, RequestID: c.RequestID}
+	if c.Source.IsValid() {
+		audit.Source = c.Source.String()
+	}
+	return audit
 }
 
 // NoContent answers that it is done, with nothing to show.

@@ -95,6 +95,7 @@ func newApp(version string) *cli.App {
 			keyCommand(),
 			organizationCommand(),
 			connectorCommand(),
+			auditCommand(),
 			signCommand(),
 			verifyCommand(),
 			completionCommand(),

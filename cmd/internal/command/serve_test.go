@@ -50,7 +50,7 @@ func TestEveryServeFlagCounts(t *testing.T) {
 		"retry-after-max": "1m", "breaker-failures": "0", "breaker-after": "1s", "breaker-probe": "1s", "breaker-probe-max": "1m",
 		"disable-after": "0", "live-memory": "1MiB", "shards": "3",
 		"allow-http": "", "allow-private-networks": "", "allow-cidr": "10.1.0.0/16", "allow-port": "8443,9443", "egress-proxy": "http://proxy:3128",
-		"sync": "100ms", "retention": "0", "retention-bytes": "1GiB", "partitions": "3", "append-timeout": "1s", "pending-bytes": "32MiB",
+		"sync": "100ms", "retention": "0", "retention-bytes": "1GiB", "audit-retention": "0", "partitions": "3", "append-timeout": "1s", "pending-bytes": "32MiB",
 		"disk-reserve": "off", "cache-size": "1MiB", "memtable-size": "128MiB", "master-key-file": "key", "accept-data-loss": "",
 		"backup-dir": "backups", "pprof": "127.0.0.1:6060",
 	}

@@ -52,6 +52,7 @@ type serving struct {
 	cacheSize, memtableSize int64
 	retention               time.Duration
 	retentionBytes          int64
+	auditRetention          time.Duration
 	masterKeyFile           string
 	acceptDataLoss          bool
 
@@ -128,6 +129,7 @@ func (o *serving) storeFlags(f *flagSet) {
 		value[wal.Sync]{&o.sync, parseSync, formatSync, "always, 1ms to 10s, or never"})
 	f.duration(&o.retention, "retention", "keep events and their history for `TIME`, at least as long as the retry schedule takes", 30*day, time.Minute, 3650*day, "for ever")
 	f.size(&o.retentionBytes, "retention-bytes", "keep `SIZE` of events at most", 0, 1<<20, 1<<50, "no bound")
+	f.duration(&o.auditRetention, "audit-retention", "remember for `TIME` who changed what", 400*day, day, 3650*day, "for ever")
 	f.integer(&o.partitions, "partitions", "of a new data directory: spread organizations over `N` partitions, which cannot be changed later", 0, 1, 1024, "16, or what the directory has")
 	f.duration(&o.appendTimeout, "append-timeout", "answer 503 when an event is not on disk after `TIME`", 5*time.Second, 10*time.Millisecond, 10*time.Minute, "")
 	f.size(&o.pendingBytes, "pending-bytes", "answer 503 while `SIZE` of events wait to be written", 64<<20, 1<<20, 4<<30, "")

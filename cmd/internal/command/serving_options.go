@@ -81,6 +81,7 @@ func (o *serving) engine() engine.Options {
 		LiveMemory:     o.liveMemory,
 		Retention:      cmp.Or(o.retention, -1),
 		RetentionBytes: uint64(o.retentionBytes),
+		AuditRetention: cmp.Or(o.auditRetention, -1),
 	}
 }
 

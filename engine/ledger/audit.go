@@ -1,0 +1,276 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hookwheel/hookwheel/engine/delivery"
+	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
+	"github.com/hookwheel/hookwheel/engine/json"
+	"github.com/hookwheel/hookwheel/wal"
+	"github.com/hookwheel/hookwheel/wal/kv"
+)
+
+// AuditEntry says who did what to which object. Apply writes one for every
+// Config and Command record that took effect, in the same batch, so the two
+// cannot part. Only what the engine does to keep house (retention, keeping
+// answers) has none. An entry has names of fields, never what is in them, so
+// no secret comes here; and it stays when its organization is erased, until its
+// own retention ends.
+type AuditEntry struct {
+	At           int64    `json:"-"` // Unix ms, when it was asked for: the time in the record's id
+	Audit                 // who, and by which request
+	Verb         string   `json:"verb"`
+	Kind         string   `json:"kind"`   // of the object
+	Object       string   `json:"object"` // its id
+	Organization string   `json:"organization_id,omitempty"`
+	Changed      []string `json:"changed,omitempty"` // fields, of an update
+	Reason       string   `json:"reason,omitempty"`  // of a disabling
+}
+
+// Kinds of objects in the audit.
+const (
+	auditEndpoint     = "endpoint"
+	auditDelivery     = "delivery"
+	auditOrganization = "organization"
+	auditKey          = "api_key"
+	auditReplay       = "replay"
+)
+
+// describeChange says what a change is about to do; nil = nothing to note.
+func (pt *partition) describeChange(c *Change) *AuditEntry {
+	switch {
+	case c.Endpoint != nil:
+		var now *endpoint.Endpoint
+		if m := pt.mu.byID[c.Endpoint.ID]; m != nil {
+			now = m.Endpoint
+		}
+		return describe(c, auditEndpoint, c.Endpoint.ID, c.Endpoint.Organization, now, c.Endpoint)
+	case c.Organization != nil:
+		entry := describe(c, auditOrganization, c.Organization.ID, c.Organization.ID, pt.tenants.organization(c.Organization.ID), c.Organization)
+		if c.Organization.DeletedAt != 0 {
+			entry.Verb, entry.Changed = "delete", nil
+		}
+		return entry
+	case c.Key != nil:
+		entry := describe(c, auditKey, c.Key.ID, c.Key.Organization, pt.tenants.key(c.Key.ID), c.Key)
+		if c.Key.RevokedAt != 0 {
+			entry.Verb, entry.Changed = "revoke", nil
+		}
+		return entry
+	}
+	return nil
+}
+
+func describe[T any](c *Change, kind, id, org string, now, next *T) *AuditEntry {
+	entry := &AuditEntry{Audit: c.Audit, Verb: "create", Kind: kind, Object: id, Organization: org}
+	if c.Base != 0 && now != nil {
+		entry.Verb, entry.Changed = "update", changed(fields(now), fields(next))
+	}
+	return entry
+}
+
+// changed lists the fields that differ, in order.
+func changed(now, next map[string]json.RawMessage) []string {
+	var names []string
+	for name, value := range next {
+		if !bytes.Equal(value, now[name]) {
+			names = append(names, name)
+		}
+	}
+	for name := range now {
+		if _, there := next[name]; !there {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// bookkeeping is what nobody sets: it follows from other fields or from the log.
+var bookkeeping = []string{"key", "version", "created_at", "updated_at", "state_since", "target", "from", "spans"}
+
+// fields takes an object apart. Of an endpoint's spans the last one counts.
+func fields(object any) map[string]json.RawMessage {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(encode(object), &all); err != nil {
+		panic(fmt.Sprintf("BUG: ledger cannot read what it has encoded of %T: %v", object, err))
+	}
+	if e, ok := object.(*endpoint.Endpoint); ok {
+		maps.Copy(all, fields(e.Now()))
+	}
+	for _, name := range bookkeeping {
+		delete(all, name)
+	}
+	return all
+}
+
+// describeCommand is describeChange for a command.
+func (pt *partition) describeCommand(c *Command) *AuditEntry {
+	entry := &AuditEntry{Audit: c.Audit, Verb: string(c.Verb), Organization: c.Organization, Reason: c.Reason}
+	switch c.Verb {
+	case Expire, Forget, ContinueReplay, FinishReplay:
+		return nil
+	case Erase: // who deletes an organization has a change of it
+		return nil
+	case Retry, Cancel, Replay:
+		id := delivery.ID{Event: c.EventID, Endpoint: uint64(c.Endpoint), Replay: c.Replay}
+		entry.Kind, entry.Object = auditDelivery, id.String()
+	case StartReplay:
+		entry.Kind, entry.Object = auditReplay, FormatReplayID(c.Job.ID)
+	case CancelReplay:
+		entry.Kind, entry.Object = auditReplay, FormatReplayID(c.JobID)
+	default:
+		entry.Kind = auditEndpoint
+		if m := pt.mu.members[c.Endpoint]; m != nil {
+			entry.Object = m.ID
+		}
+	}
+	return entry
+}
+
+// note keeps an entry about a record that was applied. The ids of records are in
+// the order in which they were made, over all partitions.
+func (pt *partition) note(b *kv.Batch, r *wal.Rec, entry *AuditEntry) {
+	if entry != nil {
+		b.Set(pt.key(tableAudit).Raw(r.ID[:]), encode(entry))
+	}
+}
+
+// forgetAudit drops the entries from before a time.
+func (pt *partition) forgetAudit(b *kv.Batch, before int64) error {
+	from, _, err := idsOf(timeRange{from: before})
+	b.DeleteRange(pt.key(tableAudit), pt.key(tableAudit).Raw(from))
+	return err
+}
+
+// AuditFilter chooses entries. The zero value is all, of all organizations.
+type AuditFilter struct {
+	Organization  string
+	Actor, Object string
+	From, To      int64 // Unix ms, from From until before To; 0 = no bound
+}
+
+func (f *AuditFilter) matches(a *AuditEntry) bool {
+	return (f.Organization == "" || f.Organization == a.Organization) &&
+		(f.Actor == "" || f.Actor == a.Actor) && (f.Object == "" || f.Object == a.Object)
+}
+
+// AuditLog lists entries, newest first. Those of one organization are in its
+// partition and in that of the tenants; without one all partitions are read,
+// and merged.
+func (l *Ledger) AuditLog(f AuditFilter, page Page) (*List[AuditEntry], error) {
+	r := newReader[AuditEntry](page)
+	lower, upper, err := idsOf(timeRange{f.From, f.To})
+	if err != nil {
+		return nil, err
+	}
+	walk := &auditWalk{backwards: r.backwards}
+	for _, pt := range l.parts {
+		if f.Organization != "" && pt.p != tenantsPartition && pt.p != l.PartitionOf(f.Organization) {
+			continue
+		}
+		if err := walk.open(pt, lower, upper, r.from); err != nil {
+			return nil, errors.Join(err, walk.close())
+		}
+	}
+	for more := true; more && err == nil; {
+		row, ok := walk.next()
+		if !ok {
+			break
+		}
+		more, err = r.offer(row.id(), func() (*AuditEntry, error) { return f.read(row) })
+	}
+	return r.result(), errors.Join(err, walk.close())
+}
+
+// read returns the entry of a row, nil if it is not among those wanted.
+func (f *AuditFilter) read(row auditRow) (*AuditEntry, error) {
+	a := &AuditEntry{At: int64(event.ID(row.id()).Time())}
+	if err := json.Unmarshal(row.Value(), a); err != nil {
+		return nil, fmt.Errorf("read audit entry: %w", err)
+	}
+	if !f.matches(a) {
+		return nil, nil
+	}
+	return a, nil
+}
+
+// auditWalk goes through the entries of several partitions in the order of their
+// ids.
+type auditWalk struct {
+	backwards bool // towards the newer
+	rows      []auditRow
+	given     *kv.Iter // the one whose row was given last
+	err       error
+}
+
+// auditRow is where the walk is in one partition.
+type auditRow struct{ *kv.Iter }
+
+// id is the cursor of the row's entry.
+func (r auditRow) id() []byte { return r.Key()[headLen:] }
+
+// open begins with a partition at a cursor, or at the newest entry.
+func (w *auditWalk) open(pt *partition, lower, upper, from []byte) error {
+	table := pt.key(tableAudit)
+	low, high := pt.key(tableAudit).Raw(lower), kv.PrefixEnd(table)
+	if upper != nil {
+		high = pt.key(tableAudit).Raw(upper)
+	}
+	if bytes.Compare(low, high) >= 0 {
+		return nil
+	}
+	it, err := pt.db.Iter(low, high)
+	if err != nil {
+		return err
+	}
+	switch {
+	case from == nil:
+		w.keep(it, it.Last())
+	case w.backwards:
+		w.keep(it, it.SeekGE(table.Raw(from)))
+	default:
+		w.keep(it, it.SeekLT(table.Raw(from)))
+	}
+	return w.err
+}
+
+// keep goes on with a partition that has a row, and ends with one that has none.
+func (w *auditWalk) keep(it *kv.Iter, ok bool) {
+	if ok {
+		w.rows = append(w.rows, auditRow{it})
+		return
+	}
+	w.err = errors.Join(w.err, it.Close())
+}
+
+// next returns the row whose turn it is; false at the end.
+func (w *auditWalk) next() (row auditRow, ok bool) {
+	if it := w.given; it != nil {
+		w.rows = slices.DeleteFunc(w.rows, func(r auditRow) bool { return r.Iter == it })
+		if w.backwards {
+			w.keep(it, it.Next())
+		} else {
+			w.keep(it, it.Prev())
+		}
+	}
+	for _, r := range w.rows {
+		if !ok || (bytes.Compare(r.id(), row.id()) < 0) == w.backwards {
+			row, ok = r, true
+		}
+	}
+	w.given = row.Iter
+	return row, ok && w.err == nil
+}
+
+func (w *auditWalk) close() error {
+	for _, r := range w.rows {
+		w.err = errors.Join(w.err, r.Close())
+	}
+	return w.err
+}
