@@ -179,7 +179,7 @@ func (r *replayer) step(ctx context.Context, line *replayLine) (moved, done bool
 		}
 		e.metrics.replayed.Add(v.Count)
 		if r.job.Rate > 0 {
-			r.ready = now + int64(v.Count)*1000/int64(r.job.Rate)
+			r.ready = now + int64(float64(v.Count)*1000/r.job.Rate)
 		}
 	}
 	line.next = chosen.Next
@@ -195,7 +195,8 @@ func (r *replayer) limit(to *endpoint.Endpoint, known *ledger.Lane) int {
 	}
 	least := bulkChunk / 2
 	if r.job.Rate > 0 {
-		room, least = min(room, r.job.Rate), min(least, r.job.Rate)
+		second := int(max(1, r.job.Rate))
+		room, least = min(room, second), min(least, second)
 	}
 	if room < least {
 		return 0

@@ -15,9 +15,8 @@ import (
 
 // Bounds of replays.
 const (
-	MaxRunningReplays  = 10        // of one organization at a time
-	MaxReplayEndpoints = 1000      // that one replay names
-	MaxReplayRate      = 1_000_000 // deliveries per second
+	MaxRunningReplays  = 10   // of one organization at a time
+	MaxReplayEndpoints = 1000 // that one replay names
 
 	// The count of what a filter chooses looks at no more deliveries than this.
 	maxCounted = 10_000
@@ -40,7 +39,7 @@ func (e *Engine) StartReplay(ctx context.Context, org string, spec *ledger.Repla
 	}); err != nil {
 		return nil, err
 	}
-	e.goReplay(org, job.ID)
+	defer e.goReplay(org, job.ID)
 	return e.replayJob(org, job.ID)
 }
 
@@ -81,7 +80,7 @@ func (e *Engine) checkReplay(job *ledger.ReplayJob) error {
 		check(err == nil, fmt.Sprintf("types/%d", i), "%v", err)
 	}
 	check(job.To == 0 || job.From < job.To, "to", "must be after from")
-	check(job.Rate >= 0 && job.Rate <= MaxReplayRate, "rate_per_second", "must lie between 1 and %d, or be absent", MaxReplayRate)
+	check(job.Rate == 0 || job.Rate >= endpoint.MinPerSecond && job.Rate <= endpoint.MaxPerSecond, "rate_per_second", "must lie between %v and %d", endpoint.MinPerSecond, endpoint.MaxPerSecond)
 	if len(faults) > 0 {
 		return &InvalidError{Fields: faults}
 	}

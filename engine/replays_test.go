@@ -257,7 +257,7 @@ func TestReplayRefuses(t *testing.T) {
 			"types/0":         {Types: []string{"a b"}},
 			"types":           {Types: slices.Repeat([]string{"a"}, endpoint.MaxPatterns+1)},
 			"to":              {From: 20, To: 20},
-			"rate_per_second": {Rate: MaxReplayRate + 1},
+			"rate_per_second": {Rate: endpoint.MaxPerSecond + 1},
 		} {
 			if _, err := o.StartReplay(t.Context(), acme, &spec, someone); !slices.Equal(fieldsOf(err), []string{field}) {
 				t.Errorf("%s: got %v, want a fault of it alone", field, err)

@@ -45,7 +45,7 @@ type ReplayJob struct {
 	To          int64             `json:"to,omitempty"`           // they came in earlier; 0 = no bound
 	UpTo        wal.Pos           `json:"up_to"`                  // where it was started
 
-	Rate int `json:"rate,omitempty"` // most deliveries made per second; 0 = as the endpoints take them
+	Rate float64 `json:"rate,omitempty"` // most deliveries made per second; 0 = as the endpoints take them
 
 	// Matched is how many deliveries the filter chose before the start. Only so
 	// many are looked at: with MatchedMore there may be more. When the job is

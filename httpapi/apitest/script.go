@@ -246,7 +246,7 @@ func indent(content []byte) string {
 var (
 	variable = regexp.MustCompile(`\$[a-z]+[0-9]+`)
 	passing  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z` +
-		`|\b(evt|ed|dlv|key|org|sec|req|whsec|whsk|hw)_((?:test|live|admin)_)?[0-9A-Za-z+/=]{20,}` +
+		`|\b(evt|ed|dlv|rpl|key|org|sec|req|whsec|whsk|hw)_((?:test|live|admin)_)?[0-9A-Za-z+/=]{20,}` +
 		`|(_cursor": ")([0-9A-Za-z_-]{39,})` +
 		`|"[0-9a-f]{16}"` +
 		`|"(hw_(?:test|live|admin)_[0-9a-z]{4})"` +

@@ -22,6 +22,7 @@ import (
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/egress"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/httpapi"
@@ -108,13 +109,15 @@ func answer(number string, response *egress.Response) {
 }
 
 // Settle returns when nothing is left to be attempted at once: what is owed to
-// endpoints that send has been attempted.
+// endpoints that send has been attempted, and every replay is done or waits for
+// its rate.
 func Settle(t testing.TB, l *ledger.Ledger) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	for {
 		owed := uint64(0)
 		for p := range l.Partitions() {
+			owed += unmade(t, l, p)
 			l.Lanes(p, func(e *endpoint.Endpoint, lane *ledger.Lane) {
 				if e.Sends() {
 					owed += lane.Backlog() + lane.Rows[delivery.Pending]
@@ -130,6 +133,24 @@ func Settle(t testing.TB, l *ledger.Ledger) {
 		case <-time.After(time.Millisecond):
 		}
 	}
+}
+
+// unmade is how many deliveries the replays of a partition are to make soon.
+func unmade(t testing.TB, l *ledger.Ledger, p int) (n uint64) {
+	t.Helper()
+	err := l.RunningReplays(p, func(org string, id event.ID) {
+		job, found, err := l.ReplayJob(org, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found && (job.Rate == 0 || job.Replayed == 0) {
+			n++
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // Keys are the API keys that an engine of Open has. The text of a key is its

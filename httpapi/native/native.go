@@ -44,6 +44,11 @@ type Engine interface {
 	RetryDelivery(ctx context.Context, org string, id delivery.ID, audit ledger.Audit) error
 	CancelDelivery(ctx context.Context, org string, id delivery.ID, audit ledger.Audit) error
 
+	StartReplay(ctx context.Context, org string, spec *ledger.ReplayJob, audit ledger.Audit) (*ledger.ReplayJob, error)
+	PlanReplay(org string, spec *ledger.ReplayJob) (*ledger.ReplayJob, error)
+	CancelReplay(ctx context.Context, org string, id event.ID, audit ledger.Audit) (*ledger.ReplayJob, error)
+	ReplayEvent(ctx context.Context, org string, id event.ID, endpointIDs []string, audit ledger.Audit) (made, waiting []delivery.ID, err error)
+
 	CreateOrganization(ctx context.Context, spec *ledger.Organization, audit ledger.Audit) (*ledger.Organization, error)
 	UpdateOrganization(ctx context.Context, id string, mutate func(*ledger.Organization) error, ifVersion uint64, audit ledger.Audit) (*ledger.Organization, error)
 	DeleteOrganization(ctx context.Context, id string, audit ledger.Audit) error
@@ -90,6 +95,7 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "GET", Pattern: "/v1/events/{id}", Scope: auth.EventsRead, Handle: a.getEvent},
 		{Method: "GET", Pattern: "/v1/events/{id}/deliveries", Scope: auth.DeliveriesRead, Handle: a.eventDeliveries},
 		{Method: "GET", Pattern: "/v1/events/{id}/explain", Scope: auth.EventsRead, Handle: a.explainEvent},
+		{Method: "POST", Pattern: "/v1/events/{id}/replay", Scope: auth.DeliveriesWrite, Handle: a.replayEvent, Once: true},
 
 		{Method: "GET", Pattern: "/v1/endpoints", Scope: auth.EndpointsRead, Handle: a.listEndpoints},
 		{Method: "POST", Pattern: "/v1/endpoints", Scope: auth.EndpointsWrite, Handle: a.createEndpoint, Once: true},
@@ -111,6 +117,11 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "GET", Pattern: "/v1/deliveries/{id}/attempts", Scope: auth.DeliveriesRead, Handle: a.listAttempts},
 		{Method: "POST", Pattern: "/v1/deliveries/{id}/retry", Scope: auth.DeliveriesWrite, Handle: a.retryDelivery, Once: true},
 		{Method: "POST", Pattern: "/v1/deliveries/{id}/cancel", Scope: auth.DeliveriesWrite, Handle: a.cancelDelivery, Once: true},
+
+		{Method: "GET", Pattern: "/v1/replays", Scope: auth.DeliveriesRead, Handle: a.listReplays},
+		{Method: "POST", Pattern: "/v1/replays", Scope: auth.DeliveriesWrite, Handle: a.createReplay, Once: true},
+		{Method: "GET", Pattern: "/v1/replays/{id}", Scope: auth.DeliveriesRead, Handle: a.getReplay},
+		{Method: "POST", Pattern: "/v1/replays/{id}/cancel", Scope: auth.DeliveriesWrite, Handle: a.cancelReplay, Once: true},
 		{Method: "GET", Pattern: "/v1/stats", Scope: auth.DeliveriesRead, Handle: a.stats},
 
 		{Method: "GET", Pattern: "/v1/audit", Scope: auth.Admin, Handle: a.listAudit},

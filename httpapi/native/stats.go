@@ -30,6 +30,7 @@ func viewCounts(c ledger.Counts, attempts uint64) countsView {
 type endpointStatsView struct {
 	countsView
 	Matched      uint64     `json:"matched"`    // events that were ever owed to it
+	Replayed     uint64     `json:"replayed"`   // deliveries that replays made
 	OwedSince    wire.Time  `json:"owed_since"` // when the first of the events that were not tried yet came in
 	FirstExpired wire.Time  `json:"first_expired_at"`
 	LastExpired  wire.Time  `json:"last_expired_at"`
@@ -46,7 +47,7 @@ func (a *api) endpointStats(c *wire.Ctx) error {
 		return err
 	}
 	return c.JSON(fasthttp.StatusOK, endpointStatsView{
-		countsView: viewCounts(e.Counts, e.Lane.Attempts), Matched: e.Lane.Matched, OwedSince: wire.Time(since),
+		countsView: viewCounts(e.Counts, e.Lane.Attempts), Matched: e.Lane.Matched, Replayed: e.Lane.Replays, OwedSince: wire.Time(since),
 		FirstExpired: wire.Time(e.Lane.FirstExpired), LastExpired: wire.Time(e.Lane.LastExpired), Health: health(&e),
 	})
 }
