@@ -18,7 +18,7 @@ import (
 func (s *Server) backups() *wire.Dialect {
 	return &wire.Dialect{
 		Name: "backups", Prefixes: []string{"/v1/backups"}, Render: wire.Problem,
-		Routes: []wire.Route{{Method: "POST", Pattern: "/v1/backups", Scope: auth.Admin, Handle: s.backUp}},
+		Routes: []wire.Route{{Method: "POST", Pattern: "/v1/backups", Scope: auth.Admin, Handle: s.backUp, Once: true}},
 	}
 }
 
@@ -27,6 +27,9 @@ func (s *Server) backups() *wire.Dialect {
 func (s *Server) backUp(c *wire.Ctx) error {
 	var request struct {
 		Path string `json:"path"`
+	}
+	if !c.Principal.Admin {
+		return wire.Forbidden("only an admin key can make a backup: it has all organizations")
 	}
 	if s.options.BackupDir == "" {
 		return wire.Conflict(wire.CodeConflict, "this server makes no backups: start it with --backup-dir")
@@ -48,7 +51,7 @@ func (s *Server) backUp(c *wire.Ctx) error {
 	if err := s.engine.Store().Checkpoint(dir); err != nil {
 		return err
 	}
-	s.options.Logger.Info("backup made", "dir", dir, "took", time.Since(started).Round(time.Millisecond))
+	s.options.Logger.Info("backup made", "dir", dir, "key_id", c.Principal.KeyID, "took", time.Since(started).Round(time.Millisecond))
 	return c.JSON(fasthttp.StatusCreated, struct {
 		Path string `json:"path"`
 		Dir  string `json:"dir"`

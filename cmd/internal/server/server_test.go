@@ -17,8 +17,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// fasthttp's pool notices only every ten seconds that it was stopped.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+	goleak.VerifyTestMain(m,
+		// fasthttp's pool notices only every ten seconds that it was stopped.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		// It keeps one clock for all servers of a process, for ever.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+	)
 }
 
 // open starts a server on dir.
