@@ -94,7 +94,7 @@ type Entry struct {
 	DetailType string
 	Time       time.Time
 	Detail     []byte // JSON, which must be an object
-	Deadline   time.Time
+	Deadline   time.Time // of the whole attempt
 }
 
 // Put makes one attempt: it puts an event on its bus and fills in res. It returns when the outcome is known, at the
@@ -131,6 +131,7 @@ func (e *Entry) check() *failure {
 	return nil
 }
 
+// put makes the call; nil is success.
 func (c *Client) put(e *Entry) *failure {
 	ctx, cancel := context.WithDeadline(c.ctx, e.Deadline)
 	defer cancel()
