@@ -91,6 +91,7 @@ func newApp(version string) *cli.App {
 			endpointCommand(),
 			eventCommand(),
 			deliveryCommand(),
+			replayCommand(),
 			statsCommand(),
 			keyCommand(),
 			organizationCommand(),

@@ -3,6 +3,8 @@ package command
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -19,6 +21,7 @@ func eventCommand() *cli.Command {
 			eventList(),
 			getVerb("event", "show an event", events),
 			eventExplain(),
+			eventReplay(),
 		},
 	}
 }
@@ -80,6 +83,48 @@ func eventExplain() *cli.Command {
 				return err
 			}
 			return o.printRows(c.App.Writer, columns("endpoint=endpoint_id", "owed", "reason"), rows)
+		},
+	}
+}
+
+func eventReplay() *cli.Command {
+	var (
+		o         connection
+		endpoints []string
+	)
+	f := flagsOf("event replay").in("Selection")
+	f.words(&endpoints, "endpoints", "only to these endpoint `IDS`, at most 1000; none = all that were owed it")
+	return &cli.Command{
+		Name: "replay", Usage: "deliver an event once more", ArgsUsage: "ID",
+		Flags: o.flags(f),
+		Action: func(c *cli.Context) error {
+			api, err := o.client()
+			if err != nil {
+				return err
+			}
+			body := map[string]any{}
+			if len(endpoints) > 0 {
+				body["endpoint_ids"] = endpoints
+			}
+			answer, err := api.object(c, http.MethodPost, events+"/"+url.PathEscape(c.Args().First())+"/replay", body)
+			if err != nil {
+				return err
+			}
+			if o.json {
+				return printJSON(c.App.Writer, answer.raw)
+			}
+			made, err := answer.objects("deliveries")
+			if err != nil {
+				return err
+			}
+			waiting, err := answer.objects("waiting")
+			if err != nil {
+				return err
+			}
+			for _, d := range waiting {
+				fmt.Fprintln(c.App.ErrWriter, printable(d.text("endpoint_id")+" gets no new one: "+d.text("id")+" is on its way"))
+			}
+			return o.printRows(c.App.Writer, columns("delivery=id", "endpoint=endpoint_id", "state"), made)
 		},
 	}
 }
