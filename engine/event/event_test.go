@@ -95,6 +95,15 @@ func TestValidate(t *testing.T) {
 		{"reason a string", func(e *Event) { e.Reason = []byte(`"because"`) }, "reason"},
 		{"metadata a list", func(e *Event) { e.Metadata = []byte(`[]`) }, "metadata"},
 		{"related object", func(e *Event) { e.RelatedObject = []byte(`{}`) }, ""},
+		{"related object with a number", func(e *Event) { e.RelatedObject = []byte(`{"id":1}`) }, "related_object"},
+		{"reason without a request", func(e *Event) { e.Reason = []byte(`{"type":"request","request":null}`) }, ""},
+		{"reason with another request", func(e *Event) { e.Reason = []byte(`{"type":"request","request":"req_1"}`) }, "reason"},
+		{"Stripe's, complete", func(e *Event) { *e = known(TypePing, `{"id":"ed_1","type":"x","url":"/x"}`, `[]`) }, ""},
+		{"Stripe's without its object", func(e *Event) { *e = known("v2.core.account.closed", "", `{}`) }, "related_object"},
+		{"Stripe's with half an object", func(e *Event) { *e = known(TypePing, `{"id":"ed_1","type":"x"}`, `{}`) }, "related_object"},
+		{"Stripe's with data for its object", func(e *Event) { *e = known("v1.billing.meter.no_meter_found", "", `{}`) }, ""},
+		{"Stripe's with a list for data", func(e *Event) { *e = known("v1.billing.meter.no_meter_found", "", `[]`) }, "data"},
+		{"like Stripe's", func(e *Event) { *e = known("v2.core.account.opened", "", `[]`) }, ""},
 	} {
 		e := Event{Type: "invoice.paid", Data: []byte("{}")}
 		test.change(&e)
@@ -109,6 +118,18 @@ func TestValidate(t *testing.T) {
 	all := Event{Account: "\n", Request: []byte("1")}
 	if got, want := len(all.Validate()), 4; got != want {
 		t.Errorf("an event with several faults: got %d reported, want %d", got, want)
+	}
+}
+
+func known(eventType, about, data string) Event {
+	return Event{Type: eventType, RelatedObject: []byte(about), Data: []byte(data)}
+}
+
+func TestRelatedID(t *testing.T) {
+	for about, want := range map[string]string{"": "", `{}`: "", `{"id":"in_1","type":"invoice"}`: "in_1"} {
+		if got := (&Event{RelatedObject: []byte(about)}).RelatedID(); got != want {
+			t.Errorf("id in %q: got %q, want %q", about, got, want)
+		}
 	}
 }
 

@@ -73,6 +73,9 @@ func (e *Event) Validate() (faults []FieldError) {
 			fault(name, "must be an object")
 		}
 	}
+	if len(faults) == 0 {
+		e.checkStripe(fault)
+	}
 	return faults
 }
 
