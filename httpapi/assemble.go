@@ -6,6 +6,7 @@ import (
 
 	"github.com/hookwheel/hookwheel/engine"
 	"github.com/hookwheel/hookwheel/httpapi/connector"
+	"github.com/hookwheel/hookwheel/httpapi/destination"
 	"github.com/hookwheel/hookwheel/httpapi/native"
 	"github.com/hookwheel/hookwheel/httpapi/orghook"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
@@ -22,6 +23,7 @@ func Dialects(e *engine.Engine, set Settings) []*wire.Dialect {
 	in := &Ingest{Events: e, Kept: e.Ledger(), MaxEventSize: set.MaxEventSize}
 	return []*wire.Dialect{
 		native.Dialect(native.Options{Ledger: e.Ledger(), Engine: verbs{e}, PostEvents: in.Post, MaxAttempts: set.MaxAttempts}),
+		destination.Dialect(destination.Options{Ledger: e.Ledger(), Engine: e}),
 		orghook.Dialect(orghook.Options{Ledger: e.Ledger(), Engine: e, MaxAttempts: set.MaxAttempts}),
 		connector.Dialect(connector.Options{Engine: e, MaxEventSize: set.MaxEventSize}),
 	}

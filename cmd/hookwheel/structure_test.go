@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"wal/kv"},
 	{"wal", "wal/waltest"},
 	{"engine/ledger"},
-	{"engine", "httpapi/auth", "httpapi/wire", "httpapi/ops", "httpapi/native", "httpapi/connector", "httpapi/orghook", "httpapi/openapi"},
+	{"engine", "httpapi/auth", "httpapi/wire", "httpapi/ops", "httpapi/native", "httpapi/connector", "httpapi/destination", "httpapi/orghook", "httpapi/openapi"},
 	{"httpapi", "httpapi/apitest"},
 	{"cmd/internal/archive", "cmd/internal/server", "cmd/internal/demo", "cmd/internal/command", "cmd/hookwheel", "bench"},
 }
@@ -37,6 +37,7 @@ var allowed = []string{
 	"httpapi/openapi → httpapi/wire",
 	"httpapi/native → httpapi/auth", "httpapi/native → httpapi/wire",
 	"httpapi/connector → httpapi/wire",
+	"httpapi/destination → httpapi/auth", "httpapi/destination → httpapi/wire",
 	"httpapi/orghook → httpapi/auth", "httpapi/orghook → httpapi/wire",
 	"httpapi/apitest → httpapi",
 	"cmd/internal/demo → cmd/internal/server",

@@ -51,7 +51,7 @@ type step struct {
 	answer       string
 }
 
-var shownHeaders = []string{"Content-Type", "Allow", "Cache-Control", "Etag", "Idempotent-Replayed", "Location", "Retry-After", "Www-Authenticate"}
+var shownHeaders = []string{"Content-Type", "Allow", "Cache-Control", "Etag", "Idempotent-Replayed", "Location", "Retry-After", "Stripe-Should-Retry", "Stripe-Version", "Www-Authenticate"}
 
 // Side is the server's side of a script: a client that reaches it, and a way to
 // wait until it has sent what it owes.
@@ -247,7 +247,7 @@ var (
 	variable = regexp.MustCompile(`\$[a-z]+[0-9]+`)
 	passing  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z` +
 		`|\b(evt|ed|dlv|rpl|key|org|sec|req|whsec|whsk|hw)_((?:test|live|admin)_)?[0-9A-Za-z+/=]{20,}` +
-		`|(_cursor": ")([0-9A-Za-z_-]{39,})` +
+		`|(_cursor": "|[?&]page=)([0-9A-Za-z_-]{39,})` +
 		`|"[0-9a-f]{16}"` +
 		`|"(hw_(?:test|live|admin)_[0-9a-z]{4})"` +
 		`|(last4": ")([^"]+)`)
