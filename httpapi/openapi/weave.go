@@ -99,7 +99,7 @@ func (w *weaver) declare(d *wire.Dialect) *fragment {
 func (w *weaver) describe(d *wire.Dialect, f *fragment) {
 	w.component("responses", errorOf(d), object{
 		"description": "What was wrong.",
-		"headers":     object{"X-Request-Id": w.ref("headers", "X-Request-Id"), "Retry-After": w.ref("headers", "Retry-After")},
+		"headers":     w.headers("X-Request-Id", "RateLimit", "RateLimit-Policy", "Retry-After"),
 		"content":     object{f.ErrorType: object{"schema": w.ref("schemas", f.Error)}},
 	})
 	for i := range d.Routes {
@@ -193,11 +193,15 @@ func (w *weaver) parameters(d *wire.Dialect, f *fragment, r *wire.Route, op *ope
 
 func (w *weaver) responses(d *wire.Dialect, r *wire.Route, op *operation) object {
 	made := object{}
+	headers := []string{"X-Request-Id"}
+	if !r.Unlimited {
+		headers = append(headers, "RateLimit", "RateLimit-Policy")
+	}
+	if r.Once {
+		headers = append(headers, "Idempotent-Replayed")
+	}
 	for status, schema := range op.Answers {
-		answer := object{
-			"description": http.StatusText(status),
-			"headers":     object{"X-Request-Id": w.ref("headers", "X-Request-Id")},
-		}
+		answer := object{"description": http.StatusText(status), "headers": w.headers(headers...)}
 		if schema != "" {
 			kind := jsonType
 			if op.Type != "" {
@@ -215,6 +219,14 @@ func (w *weaver) responses(d *wire.Dialect, r *wire.Route, op *operation) object
 	return made
 }
 
+func (w *weaver) headers(names ...string) object {
+	made := object{}
+	for _, name := range names {
+		made[name] = w.ref("headers", name)
+	}
+	return made
+}
+
 // owner is the dialect whose paths a pattern is among.
 func owner(dialects []*wire.Dialect, pattern string) *wire.Dialect {
 	return slices.MaxFunc(dialects, func(a, b *wire.Dialect) int { return a.Owns(pattern) - b.Owns(pattern) })
@@ -227,6 +239,9 @@ func faults(d *wire.Dialect, r *wire.Route, op *operation) []int {
 	if !r.Public {
 		list = append(list, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, // an organization that there is not
 			http.StatusInternalServerError, http.StatusServiceUnavailable)
+	}
+	if !r.Unlimited {
+		list = append(list, http.StatusTooManyRequests)
 	}
 	if len(op.Query) > 0 {
 		list = append(list, http.StatusBadRequest)
@@ -247,7 +262,7 @@ func security(r *wire.Route) []any {
 		return []any{}
 	}
 	scopes := r.Scope.Names()
-	list := []any{object{"bearer": scopes}, object{"key": scopes}}
+	list := []any{object{"bearer": scopes}, object{"key": scopes}, object{"basic": scopes}, object{"oauth2": scopes}}
 	if r.OptionalKey {
 		list = append(list, object{}) // or none
 	}
