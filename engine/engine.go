@@ -62,6 +62,7 @@ type Engine struct {
 	failure    chan error // what Run of the ledger returned
 	closing    atomic.Bool
 
+	uses          uses
 	lastComplaint atomic.Int64 // Unix ms, see storageFailed
 	disabling     sync.Map     // laneID of endpoints that the engine is about to disable
 	replaying     sync.Map     // event.ID of replay jobs that have a goroutine

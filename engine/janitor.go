@@ -65,6 +65,9 @@ func (e *Engine) tidyRound(ctx context.Context, done *tidied) error {
 	if err := e.expire(ctx); err != nil {
 		return err
 	}
+	if err := e.noteUses(ctx); err != nil {
+		return err
+	}
 	now := time.Now()
 	if now.Sub(done.forgot) >= time.Hour { // keys expire by the hour
 		if err := e.forget(ctx); err != nil {

@@ -45,6 +45,9 @@ func (s *Server) admit(c *wire.Ctx) error {
 		return wire.Unauthorized().Because(err)
 	}
 	c.Principal, c.Organization = p, p.Organization
+	if s.options.KeyUsed != nil {
+		s.options.KeyUsed(p.KeyID)
+	}
 	if !p.Allows(c.Route.Scope) {
 		return wire.Forbidden("the API key lacks the scope %s", c.Route.Scope)
 	}

@@ -32,6 +32,10 @@ type Options struct {
 	Tenants  auth.Tenants
 	Answers  Answers // nil = the Idempotency-Key header has no effect outside of events
 
+	// KeyUsed is told of every request that a key was accepted for; nil = nobody
+	// is. It must be quick and safe for concurrent use.
+	KeyUsed func(id string)
+
 	// CursorKey encrypts the cursors of lists: at least 16 secret bytes
 	// that stay the same as long as the store.
 	CursorKey []byte

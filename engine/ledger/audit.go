@@ -92,7 +92,7 @@ func changed(now, next map[string]json.RawMessage) []string {
 }
 
 // bookkeeping is what nobody sets: it follows from other fields or from the log.
-var bookkeeping = []string{"key", "version", "created_at", "updated_at", "state_since", "target", "from", "spans"}
+var bookkeeping = []string{"key", "version", "created_at", "updated_at", "state_since", "target", "from", "spans", "last_used_at"}
 
 // fields takes an object apart. Of an endpoint's spans the last one counts.
 func fields(object any) map[string]json.RawMessage {
@@ -113,7 +113,7 @@ func fields(object any) map[string]json.RawMessage {
 func (pt *partition) describeCommand(c *Command) *AuditEntry {
 	entry := &AuditEntry{Audit: c.Audit, Verb: string(c.Verb), Organization: c.Organization, Reason: c.Reason}
 	switch c.Verb {
-	case Expire, Forget, ContinueReplay, FinishReplay:
+	case Expire, Forget, NoteUses, ContinueReplay, FinishReplay:
 		return nil
 	case Erase: // who deletes an organization has a change of it
 		return nil
@@ -171,7 +171,7 @@ func (l *Ledger) AuditLog(f AuditFilter, page Page) (*List[AuditEntry], error) {
 	}
 	walk := &auditWalk{backwards: r.backwards}
 	for _, pt := range l.parts {
-		if f.Organization != "" && pt.p != tenantsPartition && pt.p != l.PartitionOf(f.Organization) {
+		if f.Organization != "" && pt.p != TenantsPartition && pt.p != l.PartitionOf(f.Organization) {
 			continue
 		}
 		if err := walk.open(pt, lower, upper, r.from); err != nil {

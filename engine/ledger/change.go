@@ -96,12 +96,27 @@ func (pt *partition) changeKey(b *kv.Batch, r *wal.Rec, c *Change) error {
 	case now.Version != c.Base:
 		return ErrChanged
 	default:
-		next.CreatedAt = now.CreatedAt
+		next.CreatedAt, next.LastUsedAt = now.CreatedAt, now.LastUsedAt
 	}
 	next.Version = uint64(r.Pos)
 	b.Set(pt.objectKey(objectKey, next.ID), encode(next))
 	pt.tenants.putKey(next)
 	return nil
+}
+
+// noteUses notes when keys were used last. Their versions stay: nobody has
+// changed them.
+func (pt *partition) noteUses(b *kv.Batch, uses map[string]int64) {
+	for id, at := range uses {
+		now := pt.tenants.key(id)
+		if now == nil || now.LastUsedAt >= at {
+			continue
+		}
+		next := *now
+		next.LastUsedAt = at
+		b.Set(pt.objectKey(objectKey, id), encode(&next))
+		pt.tenants.putKey(&next)
+	}
 }
 
 // applyCommand does one verb. Of the verdict it sets what the verb counts.
@@ -111,6 +126,9 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command, v *Verdic
 		return nil, pt.expire(b, c)
 	case Forget:
 		return nil, errors.Join(pt.forget(b, c.BeforeTime), pt.forgetAudit(b, c.AuditBefore))
+	case NoteUses:
+		pt.noteUses(b, c.Uses)
+		return nil, nil
 	case Erase:
 		return nil, pt.erase(b, r, c.Organization)
 	case StartReplay:

@@ -154,7 +154,7 @@ func (l *Ledger) Post(ctx context.Context, events []*event.Event, withEndpoints 
 // Change writes a Config record and returns when it is applied. The error is
 // the verdict's (ErrNotFound, ErrExists, ErrChanged) or one of Post's.
 func (l *Ledger) Change(ctx context.Context, c *Change) (Verdict, error) {
-	p := tenantsPartition
+	p := TenantsPartition
 	switch {
 	case c.Endpoint != nil:
 		p = l.PartitionOf(c.Endpoint.Organization)

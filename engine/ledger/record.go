@@ -50,7 +50,8 @@ const (
 	FinishReplay   Verb = "finish_replay"   // replay job that has nothing left to do
 	CancelReplay   Verb = "cancel_replay"   // replay job
 	Expire         Verb = "expire"          // everything of events before Before
-	Forget         Verb = "forget"          // idempotency keys that expired before BeforeTime
+	Forget         Verb = "forget"          // idempotency keys that expired before BeforeTime, the audit from before AuditBefore
+	NoteUses       Verb = "note_uses"       // API keys: when they were used last
 	Erase          Verb = "erase"           // an organization with all that it has
 )
 
@@ -72,6 +73,7 @@ type Command struct {
 	Events       []wal.Pos    `json:"events,omitempty"`       // in log order
 	BeforeTime   int64        `json:"before_time,omitempty"`  // Unix ms
 	AuditBefore  int64        `json:"audit_before,omitempty"` // Unix ms
+	Uses map[string]int64 `json:"uses,omitempty"` // by key id; Unix ms
 }
 
 // Organization is a tenant. Everything but itself and its keys lives in the
@@ -115,6 +117,7 @@ type Key struct {
 	CreatedAt    int64    `json:"created_at"` // Unix ms
 	ExpiresAt    int64    `json:"expires_at,omitempty"`
 	RevokedAt    int64    `json:"revoked_at,omitempty"`
+	LastUsedAt   int64    `json:"last_used_at,omitempty"` // to the hour, see engine.KeyUsed; not part of the version
 }
 
 func encode(v any) []byte {

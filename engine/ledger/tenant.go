@@ -18,8 +18,8 @@ type tenants struct {
 	}
 }
 
-// tenantsPartition holds the records that change tenants.
-const tenantsPartition = 0
+// TenantsPartition holds the records that change organizations and keys.
+const TenantsPartition = 0
 
 func newTenants() *tenants {
 	t := &tenants{}

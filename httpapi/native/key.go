@@ -25,7 +25,7 @@ type keyView struct {
 	Active       bool      `json:"is_active"`
 	CreatedAt    wire.Time `json:"created_at"`
 	ExpiresAt    wire.Time `json:"expires_at"`
-	LastUsedAt   wire.Time `json:"last_used_at"` // always null: the use of a key writes nothing
+	LastUsedAt   wire.Time `json:"last_used_at"` // to the hour
 	RevokedAt    wire.Time `json:"revoked_at"`
 }
 
@@ -33,7 +33,7 @@ func viewKey(k *ledger.Key) keyView {
 	return keyView{
 		ID: k.ID, Organization: k.Organization, Name: k.Name, Prefix: k.Prefix, Scopes: wire.OrEmpty(k.Scopes), Source: "api", Livemode: k.Livemode,
 		Active:    k.RevokedAt == 0 && (k.ExpiresAt == 0 || k.ExpiresAt > time.Now().UnixMilli()),
-		CreatedAt: wire.Time(k.CreatedAt), ExpiresAt: wire.Time(k.ExpiresAt), RevokedAt: wire.Time(k.RevokedAt),
+		CreatedAt: wire.Time(k.CreatedAt), ExpiresAt: wire.Time(k.ExpiresAt), LastUsedAt: wire.Time(k.LastUsedAt), RevokedAt: wire.Time(k.RevokedAt),
 	}
 }
 

@@ -36,7 +36,7 @@ import (
 
 // Options configure a Server. Engine.Log.Dir and Listen are required. What the
 // parts need of one another (Engine.Sender, Bus, Box and CheckURL; HTTP.Tenants,
-// Answers, Dialects and CursorKey) is filled in here.
+// Answers, KeyUsed, Dialects and CursorKey) is filled in here.
 type Options struct {
 	Engine engine.Options
 	Egress egress.Options
@@ -177,7 +177,7 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	if o.CursorKey, err = cursorKey(master); err != nil {
 		return err
 	}
-	o.Tenants, o.Answers = httpapi.Tenants(s.engine.Ledger()), s.engine
+	o.Tenants, o.Answers, o.KeyUsed = httpapi.Tenants(s.engine.Ledger()), s.engine, s.engine.KeyUsed
 	o.Logger = s.options.Logger
 	// The server counts its own routes, /metrics among them: it exists only after
 	// the route that shows what it counts.
