@@ -77,6 +77,18 @@ func startServer(t *testing.T) *server {
 // call calls the native API, wants a 2xx, and decodes the answer.
 func (s *server) call(method, path string, body, answer any) {
 	s.t.Helper()
+	status, text := s.send(method, path, body)
+	if status > 299 {
+		s.t.Fatalf("%s %s: got %d %s, want success", method, path, status, text)
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		s.t.Fatalf("%s %s: answer %s: %v", method, path, text, err)
+	}
+}
+
+// send calls the native API and returns status and body of the answer.
+func (s *server) send(method, path string, body any) (int, []byte) {
+	s.t.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
 		s.t.Fatal(err)
@@ -91,12 +103,10 @@ func (s *server) call(method, path string, body, answer any) {
 		s.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if text, err = io.ReadAll(response.Body); err != nil || response.StatusCode > 299 {
-		s.t.Fatalf("%s %s: got %d %s, %v, want success", method, path, response.StatusCode, text, err)
+	if text, err = io.ReadAll(response.Body); err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
 	}
-	if err := json.Unmarshal(text, answer); err != nil {
-		s.t.Fatalf("%s %s: answer %s: %v", method, path, text, err)
-	}
+	return response.StatusCode, text
 }
 
 // post posts an event and returns its id.
@@ -105,6 +115,17 @@ func (s *server) post(event map[string]any) string {
 	var accepted struct{ ID string }
 	s.call("POST", "/v1/events", event, &accepted)
 	return accepted.ID
+}
+
+// tryPost posts an event and reports whether it was let in; it may also be
+// refused for what it lacks.
+func (s *server) tryPost(event map[string]any) bool {
+	s.t.Helper()
+	status, text := s.send("POST", "/v1/events", event)
+	if status != http.StatusAccepted && status != http.StatusBadRequest {
+		s.t.Fatalf("post %v: got %d %s, want it to be accepted or refused", event, status, text)
+	}
+	return status == http.StatusAccepted
 }
 
 // received is a delivery as it arrived.
