@@ -60,6 +60,10 @@ fuzz: ## every fuzz target for FUZZTIME (1m) each
 bench: build ## the figures that matter against a bare client, as a table; BENCHFLAGS=--json
 	bin/hookwheel bench $(BENCHFLAGS)
 
+.PHONY: bench-full
+bench-full: build ## also the scenarios that take minutes: growth, isolation, backlog, catch-up
+	bin/hookwheel bench --long $(BENCHFLAGS)
+
 .PHONY: bench-go
 bench-go: ## Go benchmarks of the hot pieces, COUNT (1) times
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...

@@ -4,33 +4,41 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	readyTimeout = 30 * time.Second
-	readyPoll    = 20 * time.Millisecond
+	readyTimeout = time.Minute
+	readyPoll    = 5 * time.Millisecond
+	clients      = 32 // of the API at once, where a scenario makes many objects
 )
 
 // engine is a `hookwheel serve` with a data directory of its own.
 type engine struct {
 	*process
-	data string // its data directory
-	url  string
-	key  string
-	http http.Client
+	executable string
+	args       []string
+	data       string // its data directory
+	url        string
+	key        string
+	http       http.Client
 }
 
 // startEngine starts an engine on an empty data directory and waits until it
 // is ready.
-func (l *lab) startEngine(ctx context.Context) (*engine, error) {
+func (l *lab) startEngine(ctx context.Context, flags ...string) (*engine, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, fmt.Errorf("start engine: %w", err)
@@ -39,14 +47,12 @@ func (l *lab) startEngine(ctx context.Context) (*engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start engine: %w", err)
 	}
-	args := append([]string{"serve", "--dev", "--listen", address, "--data-dir", data}, l.ServeFlags...)
-	p, err := startProcess(ctx, "engine", nil, l.Executable, args...)
-	if err != nil {
-		return nil, err
+	e := &engine{
+		executable: l.Executable, data: data, url: "http://" + address,
+		args: slices.Concat([]string{"serve", "--dev", "--listen", address, "--data-dir", data}, flags, l.ServeFlags),
+		http: http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
 	}
-	e := &engine{process: p, data: data, url: "http://" + address, http: http.Client{Timeout: 30 * time.Second}}
-	if err := e.awaitReady(ctx); err != nil {
-		e.discard()
+	if err := e.launch(ctx); err != nil {
 		return nil, err
 	}
 	key, err := os.ReadFile(filepath.Join(data, "admin.key"))
@@ -56,6 +62,51 @@ func (l *lab) startEngine(ctx context.Context) (*engine, error) {
 	}
 	e.key = strings.TrimSpace(string(key))
 	return e, nil
+}
+
+// launch starts the process and waits until it is ready.
+func (e *engine) launch(ctx context.Context) (err error) {
+	if e.process, err = startProcess(ctx, "engine", nil, e.executable, e.args...); err != nil {
+		return err
+	}
+	if err := e.awaitReady(ctx); err != nil {
+		e.discard()
+		return err
+	}
+	return nil
+}
+
+// crash kills the engine, starts it again, and returns how long it then takes
+// to be ready.
+func (e *engine) crash(ctx context.Context) (time.Duration, error) {
+	e.kill()
+	e.http.CloseIdleConnections()
+	began := time.Now()
+	err := e.launch(ctx)
+	return time.Since(began), err
+}
+
+// stored is how many bytes the data directory holds.
+func (e *engine) stored() (total int64, err error) {
+	err = filepath.WalkDir(e.data, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return ignoreGone(err)
+		}
+		info, err := entry.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return ignoreGone(err)
+	})
+	return total, err
+}
+
+// ignoreGone ignores that a running engine has removed a file.
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // freeAddress finds a port that nobody listens on. Somebody else could take it
@@ -75,7 +126,7 @@ func (e *engine) awaitReady(ctx context.Context) error {
 	poll := time.NewTicker(readyPoll)
 	defer poll.Stop()
 	for {
-		if e.do(ctx, http.MethodGet, "/readyz", nil, nil) == nil {
+		if e.do(ctx, "", http.MethodGet, "/readyz", nil, nil) == nil {
 			return nil
 		}
 		select {
@@ -88,20 +139,58 @@ func (e *engine) awaitReady(ctx context.Context) error {
 	}
 }
 
-// createEndpoint makes an endpoint that is owed events of one type.
-func (e *engine) createEndpoint(ctx context.Context, url, eventType string) error {
+// createEndpoint makes an endpoint that is owed events of one type, and returns
+// its id. org is whose it is, "" for the default organization.
+func (e *engine) createEndpoint(ctx context.Context, org, url, eventType string) (id string, err error) {
 	body := map[string]any{"url": url, "event_types": []string{eventType}}
-	if err := e.do(ctx, http.MethodPost, "/v1/endpoints", body, nil); err != nil {
-		return fmt.Errorf("create endpoint: %w", err)
+	var made struct{ ID string }
+	if err := e.do(ctx, org, http.MethodPost, "/v1/endpoints", body, &made); err != nil {
+		return "", fmt.Errorf("create endpoint: %w", err)
+	}
+	return made.ID, nil
+}
+
+// createOrganization makes an organization with a given id.
+func (e *engine) createOrganization(ctx context.Context, id string) error {
+	body := map[string]any{"id": id, "name": id}
+	if err := e.do(ctx, "", http.MethodPost, "/v1/organizations", body, nil); err != nil {
+		return fmt.Errorf("create organization: %w", err)
 	}
 	return nil
+}
+
+// control makes a verb of an endpoint happen, such as pause.
+func (e *engine) control(ctx context.Context, endpoint, verb string) error {
+	if err := e.do(ctx, "", http.MethodPost, "/v1/endpoints/"+endpoint+"/"+verb, nil, nil); err != nil {
+		return fmt.Errorf("%s endpoint: %w", verb, err)
+	}
+	return nil
+}
+
+// parallel calls make for 0 to n-1, several at once, until one fails.
+func parallel(ctx context.Context, n int, make func(ctx context.Context, i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(n, clients) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := make(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return context.Cause(ctx)
 }
 
 // find checks that the engine knows each of these events.
 func (e *engine) find(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		var event struct{ ID string }
-		if err := e.do(ctx, http.MethodGet, "/v1/events/"+id, nil, &event); err != nil {
+		if err := e.do(ctx, "", http.MethodGet, "/v1/events/"+id, nil, &event); err != nil {
 			return fmt.Errorf("find event: %w", err)
 		}
 		if event.ID != id {
@@ -111,8 +200,9 @@ func (e *engine) find(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// do asks the API. A status other than 2xx is an error.
-func (e *engine) do(ctx context.Context, method, path string, body, answer any) error {
+// do asks the API on behalf of an organization. A status other than 2xx is an
+// error.
+func (e *engine) do(ctx context.Context, org, method, path string, body, answer any) error {
 	var content io.Reader
 	if body != nil {
 		encoded, err := json.Marshal(body)
@@ -126,7 +216,12 @@ func (e *engine) do(ctx context.Context, method, path string, body, answer any) 
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+e.key)
-	request.Header.Set("Content-Type", "application/json")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if org != "" {
+		request.Header.Set("Hookwheel-Organization", org)
+	}
 	response, err := e.http.Do(request)
 	if err != nil {
 		return err

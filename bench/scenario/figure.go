@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,7 +10,7 @@ import (
 	"github.com/hookwheel/hookwheel/bench/measure"
 )
 
-// Figure is one number that a scenario finds, the reference it is held
+// Figure is one number that a scenario finds, the reference that it is held
 // against, and the goal. In a run Value and Reference are that run's; in a
 // report they are medians, as is Ratio, each of its own values.
 type Figure struct {
@@ -17,6 +18,7 @@ type Figure struct {
 	Unit      string  `json:"unit"`
 	Value     float64 `json:"value"`
 	Reference float64 `json:"reference,omitempty"` // in the same unit; 0 = there is none
+	Against   string  `json:"against,omitempty"`   // what the reference is, if it is not the bare client
 
 	Ratio float64 `json:"ratio,omitempty"` // Value by Reference
 	Low   float64 `json:"low"`             // least and greatest of what is judged: the ratio, or without a reference the value
@@ -72,12 +74,15 @@ func (f Figure) judged() float64 {
 	return f.Value / f.Reference
 }
 
+// against names the reference.
+func (f Figure) against() string { return cmp.Or(f.Against, "bare") }
+
 func (f Figure) String() string {
 	text := fmt.Sprintf("%s %s", number(f.Value), f.Unit)
 	if f.Reference == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s, bare %s: %.3f", text, number(f.Reference), f.judged())
+	return fmt.Sprintf("%s, %s %s: %.3f", text, f.against(), number(f.Reference), f.judged())
 }
 
 // Cost is what one process used up during the measured part of a run.

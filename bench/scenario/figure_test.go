@@ -70,6 +70,11 @@ func TestReportText(t *testing.T) {
 	}
 	report := &Report{CPUs: 2, Platform: "linux/amd64", Go: "go1.26", Fsync: 140 * time.Microsecond, Runs: 3, Duration: 5 * time.Second}
 	report.add(scenario{name: "flow"}, []run{flow(30000, 90000), flow(28000, 100000), flow(33000, 80000)}, nil)
+	table := Table{Title: "Latency, ms", Case: "rate", Columns: []string{"p50", "p99"}, Rows: []Row{{"100/s", []Value{0.31, 1.5}}, {"1,000/s", []Value{0.4, missing}}}}
+	report.add(scenario{name: "paced"}, []run{{
+		figures: []Figure{{Name: "healthy", Unit: "deliveries/s", Value: 95, Reference: 100, Against: "alone", Goal: Goal{Must: 0.9, Aim: 0.97}}},
+		tables:  []Table{table},
+	}}, nil)
 	report.add(scenario{name: "broken"}, nil, errors.New("3 of 4 deliveries arrived"))
 	if got := report.Results[0].Figures[0]; got.Ratio != 30000.0/90000 || got.Low != 0.28 || got.High != 33000.0/80000 {
 		t.Errorf("got ratio %v, low %v, high %v, want 0.333, 0.28, 0.4125", got.Ratio, got.Low, got.High)

@@ -3,7 +3,9 @@ package scenario
 import (
 	"fmt"
 	"io"
+	"math"
 	"runtime"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -28,6 +30,44 @@ type Result struct {
 	Error   string   `json:"error,omitempty"` // when set, there are no figures
 	Figures []Figure `json:"figures,omitempty"`
 	Costs   []Cost   `json:"costs,omitempty"`
+	Tables  []Table  `json:"tables,omitempty"`
+}
+
+// Table shows several numbers for each of a few cases, such as how a cost grows
+// with the size of something.
+type Table struct {
+	Title   string   `json:"title"`
+	Case    string   `json:"case"`    // what the rows differ in
+	Columns []string `json:"columns"` // with their units
+	Rows    []Row    `json:"rows"`
+}
+
+// Row is one case of a table. A value that does not exist is NaN in a run and
+// null in JSON.
+type Row struct {
+	Case   string  `json:"case"`
+	Values []Value `json:"values"`
+}
+
+// Value is a number that may be missing.
+type Value float64
+
+// missing is the Value of what was not measured.
+var missing = Value(math.NaN())
+
+// MarshalJSON implements json.Marshaler.
+func (v Value) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(v)) {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, float64(v), 'g', 6, 64), nil
+}
+
+func (v Value) String() string {
+	if math.IsNaN(float64(v)) {
+		return "–"
+	}
+	return number(float64(v))
 }
 
 func newReport(l *lab) (*Report, error) {
@@ -58,6 +98,7 @@ func (r *Report) add(s scenario, runs []run, err error) {
 	for i := range runs[0].costs {
 		result.Costs = append(result.Costs, combineCosts(column(runs, func(r run) Cost { return r.costs[i] })))
 	}
+	result.Tables = runs[0].tables
 	r.Results = append(r.Results, result)
 }
 
@@ -88,21 +129,40 @@ func (r *Report) Faults() []string {
 
 // WriteText writes the report as tables for people.
 func (r *Report) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "%d CPUs, %s, %s; append and fsync of 1 KB %v; median of %d runs, each side posted to for %v\n\n%s\n\n%s\n",
-		r.CPUs, r.Platform, r.Go, r.Fsync.Round(time.Microsecond), r.Runs, r.Duration, r.figureTable(), r.costTable())
-	if err != nil {
-		return err
-	}
-	for _, fault := range r.Faults() {
-		if _, err := fmt.Fprintf(w, "\n%s\n", fault); err != nil {
-			return err
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d CPUs, %s, %s; append and fsync of 1 KB %v; median of %d runs, each side posted to for %v\n",
+		r.CPUs, r.Platform, r.Go, r.Fsync.Round(time.Microsecond), r.Runs, r.Duration)
+	for _, table := range []string{r.figureTable(), r.costTable()} {
+		if table != "" {
+			fmt.Fprintf(&b, "\n%s\n", table)
 		}
 	}
-	return nil
+	for _, result := range r.Results {
+		for _, table := range result.Tables {
+			fmt.Fprintf(&b, "\n%s\n%s\n", table.Title, table.text())
+		}
+	}
+	for _, fault := range r.Faults() {
+		fmt.Fprintf(&b, "\n%s\n", fault)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (t *Table) text() string {
+	rows := [][]string{append(append([]string{t.Case}, t.Columns...), "")}
+	for _, r := range t.Rows {
+		row := []string{r.Case}
+		for _, v := range r.Values {
+			row = append(row, v.String())
+		}
+		rows = append(rows, append(row, ""))
+	}
+	return align(rows)
 }
 
 func (r *Report) figureTable() string {
-	rows := [][]string{{"figure", "value", "bare", "ratio", "low – high", "must", "aim", "verdict"}}
+	rows := [][]string{{"figure", "value", "reference", "ratio", "low – high", "must", "aim", "verdict"}}
 	for _, result := range r.Results {
 		if result.Error != "" {
 			rows = append(rows, []string{result.Name, "", "", "", "", "", "", "FAILED"})
@@ -111,13 +171,16 @@ func (r *Report) figureTable() string {
 			rows = append(rows, f.row())
 		}
 	}
+	if len(rows) == 1 {
+		return ""
+	}
 	return align(rows)
 }
 
 func (f Figure) row() []string {
 	var reference, ratio, must, aim string
 	if f.Reference != 0 {
-		reference, ratio = number(f.Reference), number(f.Ratio)
+		reference, ratio = f.against()+" "+number(f.Reference), number(f.Ratio)
 	}
 	if f.Goal != (Goal{}) {
 		sign := "≥ "
@@ -145,6 +208,9 @@ func (r *Report) costTable() string {
 			})
 		}
 	}
+	if len(rows) == 1 {
+		return ""
+	}
 	return align(rows)
 }
 
@@ -166,5 +232,9 @@ func align(rows [][]string) string {
 		fmt.Fprintf(w, "   %s\n", row[last])
 	}
 	_ = w.Flush() // a strings.Builder takes everything
-	return strings.TrimSuffix(b.String(), "\n")
+	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
 }

@@ -10,7 +10,10 @@
 // A figure is the median of the runs' ratios; a machine that is faster or
 // slower moves both sides. A run counts only when everything that was accepted
 // has arrived, told apart by id and exactly once; otherwise the scenario fails
-// and shows no rate.
+// and shows no rate. Some scenarios have another reference, such as the engine
+// itself under easier conditions, and some show tables: how a cost grows with
+// the size of something. Those that take minutes run only when they are named,
+// or with Options.Long.
 //
 // One scenario is one small file: a name and a function that makes one run.
 // The list is below. The package knows the engine by its HTTP API alone.
@@ -29,6 +32,8 @@ import (
 type scenario struct {
 	name  string
 	about string
+	runs  int                                      // at most; 0 = as many as asked for
+	long  bool                                     // takes minutes
 	once  func(context.Context, *lab) (run, error) // one run, with its reference
 }
 
@@ -37,6 +42,7 @@ type scenario struct {
 type run struct {
 	figures []Figure // Value, and Reference or none; the rest is filled in by the report
 	costs   []Cost
+	tables  []Table // of a scenario with one run
 }
 
 // all scenarios, in the order in which they are shown.
@@ -46,7 +52,21 @@ var all = []scenario{
 	acceptSingle,
 	acceptBatch,
 	fanOut,
+	latency,
+	isolation,
+	idleEndpoints,
+	diskBytes,
 	signing,
+	isolationAll,
+	catchUp,
+	backlog,
+	growEndpoints,
+	growFanOut,
+	growPayload,
+	growOrganizations,
+	growBacklog,
+	growRetries,
+	growShards,
 }
 
 // Options say what to run and on what.
@@ -56,6 +76,8 @@ type Options struct {
 	Runs       int           // of each scenario, 1–99; 0 = 3
 	Duration   time.Duration // for which each side of a run is posted to, 100 ms to 10 min; 0 = 5 s
 	Only       []string      // names of scenarios; empty = all
+	Long       bool          // also those that take minutes; Only goes before it
+	Scale      float64       // of the sizes of scenarios: how many endpoints, how long a backlog; 0 = 1, at most 1
 	ServeFlags []string      // added to `hookwheel serve`, to try settings out
 
 	// Sign signs body as the engine would for the standard scheme, for the
@@ -80,6 +102,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Duration == 0 {
 		o.Duration = 5 * time.Second
 	}
+	if o.Scale == 0 {
+		o.Scale = 1
+	}
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
@@ -93,6 +118,9 @@ func (o Options) validate() error {
 	}
 	if o.Duration < 100*time.Millisecond || o.Duration > 10*time.Minute {
 		faults = append(faults, fmt.Errorf("duration is %v, want 100ms to 10m", o.Duration))
+	}
+	if o.Scale < 0 || o.Scale > 1 {
+		faults = append(faults, fmt.Errorf("scale is %v, want more than 0 and at most 1", o.Scale))
 	}
 	for _, name := range o.Only {
 		if !slices.Contains(Names(), name) {
@@ -135,7 +163,7 @@ func Run(ctx context.Context, options Options) (report *Report, err error) {
 		return nil, fmt.Errorf("start benchmark: %w", err)
 	}
 	for _, s := range all {
-		if len(options.Only) > 0 && !slices.Contains(options.Only, s.name) {
+		if !options.wants(s) {
 			continue
 		}
 		runs, err := repeat(ctx, lab, s)
@@ -147,15 +175,33 @@ func Run(ctx context.Context, options Options) (report *Report, err error) {
 	return report, nil
 }
 
+func (o Options) wants(s scenario) bool {
+	if len(o.Only) > 0 {
+		return slices.Contains(o.Only, s.name)
+	}
+	return o.Long || !s.long
+}
+
+// scaled is a size of a scenario, at least 1.
+func (o Options) scaled(size int) int { return max(1, int(float64(size)*o.Scale)) }
+
 func repeat(ctx context.Context, lab *lab, s scenario) ([]run, error) {
 	var runs []run
-	for n := range lab.Runs {
+	times := lab.Runs
+	if s.runs > 0 {
+		times = min(times, s.runs)
+	}
+	for n := range times {
 		r, err := s.once(ctx, lab)
 		if err != nil {
-			lab.Progress(fmt.Sprintf("%s, run %d of %d: %v", s.name, n+1, lab.Runs, err))
+			lab.Progress(fmt.Sprintf("%s, run %d of %d: %v", s.name, n+1, times, err))
 			return nil, err
 		}
-		lab.Progress(fmt.Sprintf("%s, run %d of %d: %s", s.name, n+1, lab.Runs, r.figures[0]))
+		found := "done"
+		if len(r.figures) > 0 {
+			found = r.figures[0].String()
+		}
+		lab.Progress(fmt.Sprintf("%s, run %d of %d: %s", s.name, n+1, times, found))
 		runs = append(runs, r)
 	}
 	return runs, nil

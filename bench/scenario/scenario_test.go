@@ -61,14 +61,14 @@ const (
 type forwarder struct {
 	fault     string
 	mu        sync.Mutex
-	endpoints []string // URLs
+	endpoints map[string][]string // URLs, by organization
 	client    fasthttp.Client
 	count     atomic.Int64
 }
 
 func forward(args []string) error {
 	address, data := args[3], args[5]
-	f := &forwarder{fault: strings.Join(args[6:], "")}
+	f := &forwarder{fault: strings.Join(args[6:], ""), endpoints: map[string][]string{}}
 	if f.fault == failsStart {
 		return errors.New("no such flag")
 	}
@@ -104,6 +104,8 @@ func (f *forwarder) handle(ctx *fasthttp.RequestCtx) {
 	case path == "/readyz":
 	case string(ctx.Request.Header.Peek("Authorization")) != "Bearer hw_admin_x":
 		ctx.SetStatusCode(401)
+	case path == "/v1/organizations":
+		ctx.SetStatusCode(201)
 	case path == "/v1/endpoints":
 		var endpoint struct {
 			URL        string
@@ -114,11 +116,13 @@ func (f *forwarder) handle(ctx *fasthttp.RequestCtx) {
 			return
 		}
 		if slices.Contains(endpoint.EventTypes, eventType) {
+			org := string(ctx.Request.Header.Peek("Hookwheel-Organization"))
 			f.mu.Lock()
-			f.endpoints = append(f.endpoints, endpoint.URL)
+			f.endpoints[org] = append(f.endpoints[org], endpoint.URL)
 			f.mu.Unlock()
 		}
 		ctx.SetStatusCode(201)
+		ctx.WriteString(`{"id":"ed_1"}`)
 	case path == "/v1/events":
 		f.accept(ctx)
 	default: // one event
@@ -152,14 +156,14 @@ func (f *forwarder) accept(ctx *fasthttp.RequestCtx) {
 			times = 2
 		}
 		for range times {
-			f.deliver(id, event)
+			f.deliver(string(ctx.Request.Header.Peek("Hookwheel-Organization")), id, event)
 		}
 	}
 }
 
-func (f *forwarder) deliver(id string, event []byte) {
+func (f *forwarder) deliver(org, id string, event []byte) {
 	f.mu.Lock()
-	endpoints := slices.Clone(f.endpoints)
+	endpoints := slices.Clone(f.endpoints[org])
 	f.mu.Unlock()
 	for _, url := range endpoints {
 		request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
@@ -180,6 +184,7 @@ func options(t *testing.T) Options {
 		Dir:      t.TempDir(),
 		Runs:     1,
 		Duration: 100 * time.Millisecond,
+		Scale:    0.0005,
 		Sign:     func(string, time.Time, []byte) {},
 		Progress: func(line string) { t.Log(line) },
 	}
@@ -187,11 +192,16 @@ func options(t *testing.T) Options {
 
 func TestRun(t *testing.T) {
 	o := options(t)
+	for _, s := range all {
+		if !s.long && s.name != isolation.name { // a forwarder that waits for each receiver isolates nothing
+			o.Only = append(o.Only, s.name)
+		}
+	}
 	report, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(report.Results), len(all); got != want {
+	if got, want := len(report.Results), len(o.Only); got != want {
 		t.Fatalf("got %d results, want %d", got, want)
 	}
 	for _, result := range report.Results {
@@ -262,6 +272,7 @@ func TestOptionFaults(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"runs":       func(o *Options) { o.Runs = 100 },
 		"duration":   func(o *Options) { o.Duration = time.Millisecond },
+		"scale":      func(o *Options) { o.Scale = 2 },
 		"scenario":   func(o *Options) { o.Only = []string{"nothing"} },
 		"sign":       func(o *Options) { o.Sign = nil },
 		"executable": func(o *Options) { o.Executable = "/does/not/exist" },

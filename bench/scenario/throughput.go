@@ -16,37 +16,54 @@ const (
 	arrivalStall = 10 * time.Second // without a new receipt, and the rest is taken for lost
 )
 
-// workload is what the producer does to an engine in a throughput scenario.
+// workload is what the producer does to an engine.
 type workload struct {
-	endpoints int // that every event is owed to; with 0 one endpoint exists that is owed none
-	batch     int // events per post; 0 = single events
+	endpoints     int // of an organization, that each of its events is owed to; with 0 one exists that is owed none
+	organizations int // that events are for by turns; 0 = only the default one
+	batch         int // events per post; 0 = single events
+	size          int // bytes of an event's data; 0 = 1 KB
+	events        int // that are posted; 0 = as many as can be in Options.Duration
 }
 
 // flow is one run of a workload beside its reference.
 type flow struct {
-	bare   reference
-	posted load.Report
-	rate   float64 // deliveries per second; events per second when none is owed to an endpoint
-	costs  []Cost
-	engine Cost // one of costs
+	bare     reference
+	posted   load.Report
+	receipts sink.Stats
+	rate     float64 // deliveries per second; events per second when none is owed to an endpoint
+	costs    []Cost
+	engine   Cost // one of costs
 }
 
 // run measures the workload once, after the bare client. It returns a rate
-// only for a run in which everything accepted arrived exactly once.
+// only for a run in which everything accepted arrived exactly once, until the
+// engine has ended.
 func (w workload) run(ctx context.Context, l *lab) (flow, error) {
-	var f flow
-	var err error
-	if f.bare, err = l.bare(ctx); err != nil {
-		return f, err
+	bare, err := l.bare(ctx)
+	if err != nil {
+		return flow{}, err
 	}
 	e, err := l.startEngine(ctx)
 	if err != nil {
-		return f, err
+		return flow{}, err
 	}
 	defer e.discard()
 	if err := w.prepare(ctx, l, e); err != nil {
+		return flow{}, err
+	}
+	f, err := w.pour(ctx, l, e)
+	if err != nil {
 		return f, err
 	}
+	f.bare = bare
+	if err := e.terminate(); err != nil {
+		return f, err
+	}
+	return f, w.check(ctx, l, f.posted)
+}
+
+// pour runs the workload on an engine that is prepared for it.
+func (w workload) pour(ctx context.Context, l *lab, e *engine) (f flow, err error) {
 	engineBefore, sinkBefore, err := usages(e, l)
 	if err != nil {
 		return f, err
@@ -57,15 +74,22 @@ func (w workload) run(ctx context.Context, l *lab) (flow, error) {
 	deliveries := f.posted.Events * int64(w.endpoints)
 	end := f.posted.End
 	if deliveries > 0 {
-		if end, err = l.awaitReceipts(ctx, deliveries); err != nil {
+		if f.receipts, err = l.awaitReceipts(ctx, sink.Rest, deliveries); err != nil {
 			return f, err
 		}
+		end = f.receipts.Last
 	}
 	engineAfter, sinkAfter, err := usages(e, l)
 	if err != nil {
 		return f, err
 	}
-	if err := w.verify(ctx, l, e, f.posted); err != nil {
+	if w.organizations == 0 {
+		err = e.find(ctx, f.posted.Sample) // by the key of the default organization
+	}
+	if err != nil {
+		return f, err
+	}
+	if err := w.check(ctx, l, f.posted); err != nil {
 		return f, err
 	}
 	count := max(deliveries, f.posted.Events)
@@ -82,36 +106,54 @@ func (w workload) prepare(ctx context.Context, l *lab, e *engine) error {
 	if err := l.sink.Reset(ctx); err != nil {
 		return err
 	}
-	if w.endpoints == 0 {
-		return e.createEndpoint(ctx, l.sink.Endpoint(0), "no."+eventType)
-	}
-	for n := range w.endpoints {
-		if err := e.createEndpoint(ctx, l.sink.Endpoint(n), eventType); err != nil {
+	orgs := w.names()
+	if w.organizations > 0 {
+		err := parallel(ctx, len(orgs), func(ctx context.Context, i int) error { return e.createOrganization(ctx, orgs[i]) })
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	if w.endpoints == 0 {
+		_, err := e.createEndpoint(ctx, orgs[0], l.sink.Endpoint(0), "no."+eventType)
+		return err
+	}
+	return parallel(ctx, len(orgs)*w.endpoints, func(ctx context.Context, i int) error {
+		_, err := e.createEndpoint(ctx, orgs[i/w.endpoints], l.sink.Endpoint(i), eventType)
+		return err
+	})
+}
+
+// names returns the ids of the organizations.
+func (w workload) names() []string {
+	if w.organizations == 0 {
+		return []string{""}
+	}
+	names := make([]string, w.organizations)
+	for i := range names {
+		names[i] = fmt.Sprintf("org_bench%05d", i)
+	}
+	return names
 }
 
 func (w workload) config(l *lab, e *engine) load.Config {
-	return load.Config{
+	c := load.Config{
 		URL: e.url + "/v1/events", Key: e.key, EventType: eventType,
-		Connections: connections, Batch: w.batch, Duration: l.Duration,
+		Connections: connections, Batch: w.batch, Size: w.size, Events: w.events,
 	}
+	if w.events == 0 {
+		c.Duration = l.Duration
+	}
+	if w.organizations > 0 {
+		c.Organizations = w.names()
+	}
+	return c
 }
 
-// verify checks that every event that was accepted has an id of its own and
-// can be found, that the engine ends cleanly, and that until then the sink got
-// nothing twice and nothing that it should not have.
-func (w workload) verify(ctx context.Context, l *lab, e *engine, posted load.Report) error {
+// check checks that every event that was accepted has an id of its own, and
+// that the sink got nothing twice and nothing that it should not have.
+func (w workload) check(ctx context.Context, l *lab, posted load.Report) error {
 	if posted.IDs != posted.Events {
 		return fmt.Errorf("%d events were accepted with %d distinct ids", posted.Events, posted.IDs)
-	}
-	if err := e.find(ctx, posted.Sample); err != nil {
-		return err
-	}
-	if err := e.terminate(); err != nil {
-		return err
 	}
 	got, err := l.sink.Stats(ctx, sink.Rest)
 	if err != nil {
@@ -123,31 +165,28 @@ func (w workload) verify(ctx context.Context, l *lab, e *engine, posted load.Rep
 	return nil
 }
 
-// awaitReceipts waits until the sink has got so many distinct deliveries and
-// returns when the last one came, in Unix nanoseconds.
-func (l *lab) awaitReceipts(ctx context.Context, want int64) (last int64, err error) {
+// awaitReceipts waits until a group of the sink has got so many distinct
+// deliveries.
+func (l *lab) awaitReceipts(ctx context.Context, group string, want int64) (sink.Stats, error) {
 	poll := time.NewTicker(arrivalPoll)
 	defer poll.Stop()
 	var seen int64
 	progress := time.Now()
 	for {
-		got, err := l.sink.Stats(ctx, sink.Rest)
-		if err != nil {
-			return 0, err
-		}
-		if got.Receipts >= want {
-			return got.Last, nil
+		got, err := l.sink.Stats(ctx, group)
+		if err != nil || got.Receipts >= want {
+			return got, err
 		}
 		if got.Receipts > seen {
 			seen, progress = got.Receipts, time.Now()
 		}
 		if time.Since(progress) > arrivalStall {
-			return 0, fmt.Errorf("%d of %d deliveries arrived, and none for %v", got.Receipts, want, arrivalStall)
+			return got, fmt.Errorf("%d of %d deliveries arrived, and none for %v", got.Receipts, want, arrivalStall)
 		}
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+			return got, context.Cause(ctx)
 		}
 	}
 }

@@ -20,7 +20,9 @@ func benchCommand() *cli.Command {
 	var o scenario.Options
 	var asJSON bool
 	f := flagsOf("bench").in("Benchmark")
-	f.words(&o.Only, "only", "run these `SCENARIOS`, of "+strings.Join(scenario.Names(), ", ")+"; none = all")
+	f.words(&o.Only, "only", "run these `SCENARIOS`, of "+strings.Join(scenario.Names(), ", ")+"; none = all that take seconds")
+	f.toggle(&o.Long, "long", "run also the scenarios that take minutes, and show how costs grow")
+	f.number(&o.Scale, "scale", "make endpoints, backlogs and the like so many times as large, for a quick look with a `FACTOR` below 1", 1, 0.0001, 1, "")
 	f.integer(&o.Runs, "runs", "take the median of `N` runs of each", 3, 1, 99, "")
 	f.duration(&o.Duration, "duration", "post for `TIME` to each side of a run", 5*time.Second, 100*time.Millisecond, 10*time.Minute, "")
 	f.text(&o.Dir, "dir", "make the data directories in `DIR`, whose disk is part of what is measured; none = the system's for temporary files", "", nil)
