@@ -38,6 +38,7 @@ type attempt struct {
 	duration time.Duration
 	render   event.Rendering
 	secret   string // id of the newest secret that signed
+	schemes  sign.Set
 	class    egress.Class
 	status   int
 	again    string // the Retry-After header
@@ -190,6 +191,7 @@ func (w *worker) compose(e *Engine, a *attempt, s *settings) {
 	split := len(w.ids)
 	w.ids = delivery.ID{Event: a.event.ID, Endpoint: uint64(a.Endpoint), Replay: a.Replay}.AppendText(w.ids)
 	w.signed.Reset()
+	a.schemes = s.signer.Schemes()
 	a.secret = s.signer.Sign(&w.signed, &sign.Message{
 		ID: borrow(w.ids[:split]), DeliveryID: borrow(w.ids[split:]), EventType: a.event.Type,
 		At: a.start.UnixMilli(), Body: w.body,

@@ -88,7 +88,7 @@ func (e *Engine) CreateEndpoint(ctx context.Context, org string, spec *endpoint.
 func draft(spec *endpoint.Endpoint, id string, owner *ledger.Organization) *endpoint.Endpoint {
 	next := editable(spec)
 	next.ID, next.Organization, next.Livemode = id, owner.ID, owner.Livemode
-	next.Key, next.Version, next.Target, next.Secrets = 0, 0, "", nil
+	next.Key, next.Version, next.Target, next.Secrets, next.Retired = 0, 0, "", nil, nil
 	next.CreatedAt, next.UpdatedAt, next.StateSince, next.DeletedAt = 0, 0, 0, 0
 	next.Kind = cmp.Or(next.Kind, endpoint.Webhook)
 	next.PayloadFormat = cmp.Or(next.PayloadFormat, event.Envelope)
@@ -108,6 +108,7 @@ func editable(e *endpoint.Endpoint) *endpoint.Endpoint {
 	next.Signatures = slices.Clone(e.Signatures)
 	next.Headers = slices.Clone(e.Headers)
 	next.Secrets = slices.Clone(e.Secrets)
+	next.Retired = slices.Clone(e.Retired)
 	next.RetrySchedule = slices.Clone(e.RetrySchedule)
 	next.EventBridge = clone(e.EventBridge)
 	next.RateLimit = clone(e.RateLimit)
@@ -230,7 +231,7 @@ func fixed(now, next *endpoint.Endpoint) (faults []endpoint.FieldError) {
 	check(next.EventBridge == nil || now.EventBridge == nil || *next.EventBridge == *now.EventBridge, "eventbridge", never)
 	check(next.PayloadFormat == now.PayloadFormat, "payload_format", never)
 	check(next.SnapshotAPIVersion == now.SnapshotAPIVersion, "snapshot_api_version", never)
-	check(slices.EqualFunc(next.Secrets, now.Secrets, sameSecret), "secrets", verbs)
+	check(slices.EqualFunc(next.Secrets, now.Secrets, sameSecret) && slices.EqualFunc(next.Retired, now.Retired, sameSecret), "secrets", verbs)
 	check(next.Paused == now.Paused && next.Now().Enabled == (next.DisabledReason == ""), "state", verbs)
 	return faults
 }

@@ -79,6 +79,9 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// DefaultAttemptTimeout is how long an attempt may take if nobody says.
+const DefaultAttemptTimeout = 15 * time.Second
+
 // Defaults is what an endpoint has that does not say otherwise.
 type Defaults struct {
 	// Retry is the schedule. The zero value has the default of package retry.
@@ -151,7 +154,7 @@ func (o Options) withDefaults() Options {
 		o.Defaults.Retry = retry.Default()
 	}
 	if o.Defaults.AttemptTimeout == 0 {
-		o.Defaults.AttemptTimeout = 15 * time.Second
+		o.Defaults.AttemptTimeout = DefaultAttemptTimeout
 	}
 	if o.Defaults.DisableAfter == 0 {
 		o.Defaults.DisableAfter = 120 * time.Hour

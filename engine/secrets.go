@@ -7,10 +7,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/engine/secret"
+	"github.com/hookwheel/hookwheel/engine/sign"
 )
 
 // What a signing secret that somebody brings along must be, in bytes. Keys
@@ -86,7 +88,9 @@ func (e *Engine) RotateSecret(ctx context.Context, org, id string, given secret.
 	}
 	fresh := e.seal(org, now.ID, given)
 	rotated, err := e.change(ctx, org, id, 0, audit, func(now, next *endpoint.Endpoint) error {
-		next.Secrets = append([]endpoint.Secret{fresh}, expiring(now.Secrets, fresh.CreatedAt, grace)...)
+		kept, ended := expiring(now.Secrets, fresh.CreatedAt, grace)
+		next.Secrets = append([]endpoint.Secret{fresh}, kept...)
+		next.Retired = e.remembered(append(ended, now.Retired...), fresh.CreatedAt)
 		if len(next.Secrets) > endpoint.MaxSecrets {
 			return invalid("secrets", fmt.Sprintf("must not be more than %d at a time: rotate with a shorter grace", endpoint.MaxSecrets))
 		}
@@ -112,20 +116,30 @@ func (e *Engine) generateLike(of *endpoint.Endpoint) (secret.Secret, error) {
 	return secret.NewSigning(), nil
 }
 
-// expiring are the old secrets that are still good for a while at a time, Unix
-// ms, now that there is a new one.
-func expiring(old []endpoint.Secret, at int64, grace time.Duration) []endpoint.Secret {
-	if grace == 0 {
-		return nil
-	}
+// expiring are the old secrets, now that there is a new one: those that are
+// still good for a while at a time, Unix ms, and those that end with it.
+func expiring(old []endpoint.Secret, at int64, grace time.Duration) (kept, ended []endpoint.Secret) {
 	until := at + grace.Milliseconds()
-	kept := slices.Clone(old)
-	for i := range kept {
-		if kept[i].ExpiresAt == 0 || kept[i].ExpiresAt > until {
-			kept[i].ExpiresAt = until
+	for _, s := range old {
+		if s.ExpiresAt == 0 || s.ExpiresAt > until {
+			s.ExpiresAt = until
+		}
+		if s.ExpiresAt > at {
+			kept = append(kept, s)
+		} else {
+			ended = append(ended, s)
 		}
 	}
-	return slices.DeleteFunc(kept, func(s endpoint.Secret) bool { return s.ExpiresAt <= at })
+	return kept, ended
+}
+
+// remembered are the ended secrets that can have signed what history still
+// shows: nothing is shown for longer than retention after its event came in.
+func (e *Engine) remembered(ended []endpoint.Secret, at int64) []endpoint.Secret {
+	if keep := e.options.Retention; keep > 0 {
+		ended = slices.DeleteFunc(ended, func(s endpoint.Secret) bool { return s.ExpiresAt < at-keep.Milliseconds() })
+	}
+	return ended[:min(len(ended), endpoint.MaxRetired)]
 }
 
 // open is the inverse of seal.
@@ -164,4 +178,27 @@ func (e *Engine) Secrets(org, id string) ([]SigningSecret, error) {
 		list = append(list, SigningSecret{ID: s.ID, Value: value, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt})
 	}
 	return list, nil
+}
+
+// Signature is the value of the header that signed an attempt of a delivery;
+// payload is what the attempt sent. It is worked out again from the secrets of
+// the time, the last endpoint.MaxRetired of which are kept until retention takes
+// what they signed. "" = there was no signature, or it was made by a secret from
+// before.
+func (e *Engine) Signature(d *ledger.Delivery, a *delivery.Attempt, payload []byte) (string, error) {
+	if a.Secret == "" {
+		return "", nil
+	}
+	of := d.Endpoint
+	var keys []sign.Key
+	for _, stored := range slices.Concat(of.Secrets, of.Retired) {
+		value, err := e.open(of.Organization, of.ID, stored)
+		if err != nil {
+			return "", err
+		}
+		keys = append(keys, sign.Key{ID: stored.ID, Value: value, NotAfter: stored.ExpiresAt})
+	}
+	return sign.Recall(sign.Set(a.Schemes), keys, a.Secret, &sign.Message{
+		ID: event.FormatID(d.Event.ID, d.Event.Livemode), At: a.At, Body: payload,
+	}), nil
 }

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
+	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/engine/sign"
@@ -202,4 +204,65 @@ func TestUpdateCanAlwaysDisable(t *testing.T) {
 	if _, err := update(func(e *endpoint.Endpoint) { e.SetEnabled(true) }); err == nil {
 		t.Error("enable beyond the bound: got no error")
 	}
+}
+
+// The signature that history shows is the one that was sent, whatever happened
+// to secrets and schemes since, as long as its secret is remembered.
+func TestSignatureIsWhatWasSent(t *testing.T) {
+	virtual(t, func(t *testing.T, o *office) {
+		e, _ := o.create(endpoint.Endpoint{Signatures: []string{"timestamped"}})
+		rotate := func(grace time.Duration) {
+			settle(time.Hour)
+			if _, _, err := o.RotateSecret(t.Context(), acme, e.ID, secret.Secret{}, grace, someone); err != nil {
+				t.Fatalf("rotate: %v", err)
+			}
+		}
+		var sent []string
+		var events []*event.Event
+		send := func(header string) {
+			events = append(events, o.post(acme))
+			settle(time.Second)
+			seen := o.outside.sendings()
+			sent = append(sent, seen[len(seen)-1].headers[header])
+		}
+		send("X-Webhook-Signature")
+		rotate(3 * time.Hour)
+		send("X-Webhook-Signature")
+		if strings.Count(sent[1], "v1=") != 2 {
+			t.Errorf("in the grace: got %s, want two signatures", sent[1])
+		}
+		rotate(0)
+		send("X-Webhook-Signature")
+		_, err := o.UpdateEndpoint(t.Context(), acme, e.ID, func(e *endpoint.Endpoint) error {
+			e.Signatures = []string{"standard"}
+			return nil
+		}, 0, someone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		send("webhook-signature")
+		rotate(0)
+		check := func(when string, want []string) {
+			t.Helper()
+			for i, ev := range events {
+				d, found, err := o.Ledger().Delivery(acme, delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key)})
+				if err != nil || !found {
+					t.Fatalf("delivery %d: found %v, %v", i, found, err)
+				}
+				payload, err := o.Ledger().AppendPayload(nil, d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := o.Signature(d, &d.Last, payload)
+				if err != nil || got != want[i] {
+					t.Errorf("%s, delivery %d: got %q, %v, want %q", when, i, got, err, want[i])
+				}
+			}
+		}
+		check("afterwards", sent)
+		for range endpoint.MaxRetired - 1 {
+			rotate(0)
+		}
+		check("many rotations later", []string{"", "", sent[2], sent[3]})
+	})
 }

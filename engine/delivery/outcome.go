@@ -16,7 +16,8 @@ type Attempt struct {
 	Duration int64  // ms
 	Status   int    // HTTP status; 0 = none was received
 	Class    uint8  // egress.Class, opaque here
-	Secret   string // id of the secret that signed, "" = none
+	Secret   string // id of the newest secret that signed, "" = none
+	Schemes  uint8  // sign.Set of how it was signed, opaque here
 	Snippet  string // the first bytes of the answer or the text of the error; "" after a success
 }
 
@@ -66,7 +67,7 @@ type Row struct {
 //
 // An attempt, also alone as a row of the ledger:
 //
-//	n, at, duration, status uvarint | class 1 | secret, snippet: uvarint length + bytes
+//	n, at, duration, status uvarint | class, schemes 1 | secret, snippet: uvarint length + bytes
 //
 // A row of the ledger:
 //
@@ -123,7 +124,7 @@ func (a *Attempt) Append(dst []byte) []byte {
 	for _, v := range [...]uint64{uint64(a.N), uint64(a.At), uint64(a.Duration), uint64(a.Status)} {
 		dst = binary.AppendUvarint(dst, v)
 	}
-	dst = append(dst, a.Class)
+	dst = append(dst, a.Class, a.Schemes)
 	dst = codec.AppendText(dst, a.Secret)
 	return codec.AppendText(dst, a.Snippet)
 }
@@ -181,6 +182,7 @@ func readAttempt(r *codec.Reader) (a Attempt) {
 	a.Duration = r.Int64()
 	a.Status = r.Count()
 	a.Class = r.Byte()
+	a.Schemes = r.Byte()
 	a.Secret = r.Text()
 	a.Snippet = r.Text()
 	return a

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	someAttempt = Attempt{N: 3, At: 1764086400123, Duration: 15_000, Status: 503, Class: 4, Secret: "sec_1", Snippet: "try later"}
+	someAttempt = Attempt{N: 3, At: 1764086400123, Duration: 15_000, Status: 503, Class: 4, Secret: "sec_1", Schemes: 6, Snippet: "try later"}
 	someOutcome = Outcome{
 		Endpoint: 1 << 40, Event: 1<<40 + 7, Replay: 2, Render: 0x11,
 		Attempt: someAttempt, State: Retrying, Next: 1764086405123,
@@ -121,7 +121,7 @@ func FuzzOutcome(f *testing.F) {
 	f.Fuzz(func(t *testing.T, endpoint, ev uint64, replay uint32, render, state byte, next, hold, probe int64, probes uint16, position uint64, repeated bool, secret, snippet string) {
 		want := Outcome{
 			Endpoint: endpoint, Event: ev, Replay: replay, Render: event.Rendering(render),
-			Attempt: Attempt{N: int(probes), At: hold, Duration: next, Status: int(replay >> 16), Class: render, Secret: secret, Snippet: snippet},
+			Attempt: Attempt{N: int(probes), At: hold, Duration: next, Status: int(replay >> 16), Class: render, Schemes: render, Secret: secret, Snippet: snippet},
 			State:   Pending + State(state)%(States-Pending), Next: next,
 			HoldUntil: hold, ProbeAt: probe, Probes: int(probes), Position: position, Repeated: repeated,
 		}

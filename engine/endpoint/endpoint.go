@@ -46,6 +46,7 @@ type Endpoint struct {
 	Signatures         []string     `json:"signatures,omitempty"` // schemes, see package sign
 	Headers            []Header     `json:"headers,omitempty"`
 	Secrets            []Secret     `json:"secrets,omitempty"` // newest first
+	Retired            []Secret     `json:"retired,omitempty"` // sign no more, newest first; history shows what they signed
 
 	Timeout       Millis     `json:"timeout_ms,omitempty"`     // of a whole attempt; 0 = the engine's default
 	RetrySchedule []Millis   `json:"retry_schedule,omitempty"` // nil = the engine's default

@@ -21,6 +21,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		URL: "https://example.com/?a=1&b=<2>", Target: "https://example.com/?a=1&b=%3C2%3E", EventBridge: &EventBridge{AccountID: "123456789012", Region: "us-east-1", Bus: "default", Source: "hookwheel/ed_1"},
 		PayloadFormat: event.Snapshot, SnapshotAPIVersion: "2024-09-30.acacia", Signatures: []string{"standard"},
 		Headers: []Header{{"X-A", "b"}}, Secrets: []Secret{{ID: "sec_1", Sealed: []byte{0, 255}, Last4: "abcd", CreatedAt: 1, ExpiresAt: 2}},
+		Retired: []Secret{{ID: "sec_0", Sealed: []byte{4}, Last4: "wxyz", CreatedAt: 1, ExpiresAt: 2}},
 		Timeout: 1, RetrySchedule: []Millis{2, 3}, MaxAttempts: 4, RateLimit: &RateLimit{PerSecond: 0.1, Burst: 5}, MaxInFlight: 6,
 		Ordering: FIFO, DisableAfter: &never, Paused: true, DisabledReason: ReasonGone, StateSince: 7, CreatedAt: 8, UpdatedAt: 9, DeletedAt: 10,
 		Spans: []Span{{From: 1 << 60, EventTypes: []string{"a.*"}, EventsFrom: []string{FromSelf}, Enabled: true}},

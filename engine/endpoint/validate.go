@@ -31,6 +31,7 @@ const (
 	MaxInFlight     = 1024
 	MaxDisableAfter = 365 * day
 
+	MaxRetired = 20   // whose signatures history can show
 	MaxSecrets = 10   // good at the same time; each adds a signature to every delivery
 	MaxSpans   = 1000 // changes of what is owed that the log still reaches back to
 

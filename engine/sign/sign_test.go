@@ -245,30 +245,52 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestSignAs shows the signature of an old attempt after the secret has been
-// rotated twice since.
-func TestSignAs(t *testing.T) {
-	first := key("first", "one")
-	schemes := []Scheme{Standard, Stripe, GitHub}
-	m := message("{}")
-	then := signed(t, newSigner(t, schemes, first), m)
-
-	first.NotAfter = at + minute
-	s := newSigner(t, schemes, key("third", "three"),
-		Key{ID: "second", Value: secret.New("two"), NotAfter: at + 2*minute}, first,
-		Key{ID: "ancient", Value: secret.New("zero"), NotAfter: at - minute})
-	var h Headers
-	if !s.SignAs(&h, m, "first") {
-		t.Fatal("SignAs: got false, want true")
-	}
-	if got := all(t, &h); fmt.Sprint(got) != fmt.Sprint(then) {
-		t.Errorf("got %v, want %v", got, then)
-	}
-	for _, id := range []string{"unknown", "ancient", ""} {
-		h.Reset()
-		if s.SignAs(&h, m, id) {
-			t.Errorf("SignAs %q: got true, want false", id)
+// What Recall returns is what was sent, for every scheme, whichever rotation the
+// attempt fell before, into or after.
+func TestRecall(t *testing.T) {
+	asymmetric := Key{ID: "ed", Value: secret.NewAsymmetric()}
+	plain := key("plain", "one")
+	for _, test := range []struct {
+		schemes []Scheme
+		then    []Key // at the time of the attempt
+		header  string
+	}{
+		{[]Scheme{Timestamped}, []Key{plain}, "X-Webhook-Signature"},
+		{[]Scheme{Bearer, Standard, Timestamped, Stripe}, []Key{plain}, "X-Webhook-Signature"},
+		{[]Scheme{Stripe}, []Key{plain, {ID: "old", Value: secret.New("old"), NotAfter: at + 1}}, "Stripe-Signature"},
+		{[]Scheme{GitHub, Standard}, []Key{plain}, "webhook-signature"},
+		{[]Scheme{GitHub}, []Key{plain, {ID: "old", Value: secret.New("old"), NotAfter: at + 1}}, "X-Hub-Signature-256"},
+		{[]Scheme{Standard}, []Key{asymmetric, plain, {ID: "ended", Value: secret.New("ended"), NotAfter: at - minute}}, "webhook-signature"},
+		{[]Scheme{Standard, Stripe}, []Key{asymmetric, plain}, "Stripe-Signature"},
+	} {
+		m := message("{}")
+		s := newSigner(t, test.schemes, test.then...)
+		var h Headers
+		keyID := s.Sign(&h, m)
+		want := all(t, &h).Get(test.header)
+		for name, end := range map[string]int64{"not rotated": 0, "rotated later": at + minute, "rotated while it was under way": at - 2} {
+			keys := slices.Clone(test.then)
+			if end != 0 {
+				for i := range keys {
+					if keys[i].NotAfter == 0 || keys[i].NotAfter > end {
+						keys[i].NotAfter = end
+					}
+				}
+				keys = append([]Key{key("new", "new")}, keys...)
+			}
+			if got := Recall(s.Schemes(), keys, keyID, m); got != want || got == "" {
+				t.Errorf("%v, %s: got %q, want %q", test.schemes, name, got, want)
+			}
 		}
+		if got := Recall(s.Schemes(), []Key{key("new", "new")}, keyID, m); got != "" {
+			t.Errorf("%v with a key that is gone: got %q, want none", test.schemes, got)
+		}
+	}
+	if got := Recall(newSigner(t, []Scheme{Bearer}, plain).Schemes(), []Key{plain}, "plain", message("{}")); got != "" {
+		t.Errorf("bearer: got %q, want the secret not to be shown", got)
+	}
+	if got := Recall(0, []Key{plain}, "", message("{}")); got != "" {
+		t.Errorf("unsigned: got %q, want none", got)
 	}
 }
 

@@ -80,46 +80,27 @@ func validateSchemes(schemes []Scheme) error {
 // Sign appends the message's headers to h and returns the id of the newest key
 // that signed. Keys whose NotAfter is not after m.At do not sign.
 func (s *Signer) Sign(h *Headers, m *Message) (keyID string) {
-	return s.sign(h, m, s.keys)
-}
-
-// SignAs appends the headers of an earlier attempt as they were: m.At is when
-// the attempt was made and keyID what Sign returned then. Keys made since are
-// left out; those that have run out since sign again. It returns false when
-// the signer does not know that key or it did not count at that time; then h
-// is not to be used.
-func (s *Signer) SignAs(h *Headers, m *Message, keyID string) bool {
-	for i, key := range s.keys {
-		if key.ID == keyID {
-			return s.sign(h, m, s.keys[i:]) == keyID
-		}
-	}
-	return false
-}
-
-// sign lets all of the given keys sign that count at that time.
-func (s *Signer) sign(h *Headers, m *Message, keys []*signingKey) (keyID string) {
 	for _, scheme := range s.schemes {
 		switch scheme {
 		case Standard:
-			h.standard(m, keys)
+			h.standard(m, s.keys)
 		case Stripe:
-			h.stripe(headerStripe, m, keys)
+			h.stripe(headerStripe, m, s.keys)
 		case Timestamped:
-			h.stripe(s.signature, m, keys)
+			h.stripe(s.signature, m, s.keys)
 			h.begin(s.event)
 			h.values = append(h.values, m.EventType...)
 		case GitHub:
-			h.github(m, keys)
+			h.github(m, s.keys)
 		case Bearer:
-			h.bearer(m, keys)
+			h.bearer(m, s.keys)
 		}
 	}
 	if m.DeliveryID != "" {
 		h.begin(s.delivery)
 		h.values = append(h.values, m.DeliveryID...)
 	}
-	for _, key := range keys {
+	for _, key := range s.keys {
 		if key.valid(m.At) {
 			return key.ID
 		}
@@ -193,8 +174,8 @@ func (h *Headers) bearer(m *Message, keys []*signingKey) {
 	}
 }
 
-// newest returns the first symmetric key that counts at that time. Only SignAs
-// can find none, for a key that could not have signed.
+// newest returns the first symmetric key that counts at that time. There is one:
+// New wants one that lasts.
 func newest(keys []*signingKey, at int64) *signingKey {
 	for _, key := range keys {
 		if key.symmetric() && key.valid(at) {
