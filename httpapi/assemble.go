@@ -9,6 +9,7 @@ import (
 	"github.com/hookwheel/hookwheel/httpapi/destination"
 	"github.com/hookwheel/hookwheel/httpapi/native"
 	"github.com/hookwheel/hookwheel/httpapi/orghook"
+	"github.com/hookwheel/hookwheel/httpapi/webhook"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
@@ -16,6 +17,8 @@ import (
 type Settings struct {
 	MaxEventSize int // of one event as posted, in bytes
 	MaxAttempts  int // of a delivery to an endpoint that does not say
+
+	AttemptTimeout time.Duration // of an attempt to an endpoint that does not say
 }
 
 // Dialects returns every dialect of the API, working on an engine.
@@ -24,6 +27,7 @@ func Dialects(e *engine.Engine, set Settings) []*wire.Dialect {
 	return []*wire.Dialect{
 		native.Dialect(native.Options{Ledger: e.Ledger(), Engine: verbs{e}, PostEvents: in.Post, MaxAttempts: set.MaxAttempts}),
 		destination.Dialect(destination.Options{Ledger: e.Ledger(), Engine: e}),
+		webhook.Dialect(webhook.Options{Ledger: e.Ledger(), Engine: e, Timeout: set.AttemptTimeout}),
 		orghook.Dialect(orghook.Options{Ledger: e.Ledger(), Engine: e, MaxAttempts: set.MaxAttempts}),
 		connector.Dialect(connector.Options{Engine: e, MaxEventSize: set.MaxEventSize}),
 	}

@@ -60,5 +60,5 @@ func dialectDirs(t *testing.T) []string {
 }
 
 func dialects(e *engine.Engine) []*wire.Dialect {
-	return httpapi.Dialects(e, httpapi.Settings{MaxEventSize: maxEventSize, MaxAttempts: 8})
+	return httpapi.Dialects(e, httpapi.Settings{MaxEventSize: maxEventSize, MaxAttempts: 8, AttemptTimeout: engine.DefaultAttemptTimeout})
 }

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"wal/kv"},
 	{"wal", "wal/waltest"},
 	{"engine/ledger"},
-	{"engine", "httpapi/auth", "httpapi/wire", "httpapi/ops", "httpapi/native", "httpapi/connector", "httpapi/destination", "httpapi/orghook", "httpapi/openapi"},
+	{"engine", "httpapi/auth", "httpapi/wire", "httpapi/ops", "httpapi/native", "httpapi/connector", "httpapi/destination", "httpapi/orghook", "httpapi/webhook", "httpapi/openapi"},
 	{"httpapi", "httpapi/apitest"},
 	{"cmd/internal/archive", "cmd/internal/server", "cmd/internal/demo", "cmd/internal/command", "cmd/hookwheel", "bench"},
 }
@@ -39,6 +39,7 @@ var allowed = []string{
 	"httpapi/connector → httpapi/wire",
 	"httpapi/destination → httpapi/auth", "httpapi/destination → httpapi/wire",
 	"httpapi/orghook → httpapi/auth", "httpapi/orghook → httpapi/wire",
+	"httpapi/webhook → httpapi/auth", "httpapi/webhook → httpapi/wire",
 	"httpapi/apitest → httpapi",
 	"cmd/internal/demo → cmd/internal/server",
 	"cmd/internal/command → cmd/internal/archive", "cmd/internal/command → cmd/internal/server", "cmd/internal/command → cmd/internal/demo",

@@ -32,8 +32,9 @@ import (
 // sends none. Of the answer's headers only those in shownHeaders are written.
 // What differs from run to run is replaced by a name: an id, key or secret by
 // $ and its prefix with a number, such as $evt1, times by $time, cursors by
-// $cursor1, versions by $version1. A later request may use the names. In its
-// headers $sign(SECRET) is a signature of the body, see sign.
+// $cursor1, versions by $version1, signatures by $signature1. A later request
+// may use the names. In its headers $sign(SECRET) is a signature of the body,
+// see sign.
 //
 // Before a request, a line "! settle" waits until all that is owed has been
 // attempted.
@@ -245,12 +246,14 @@ func indent(content []byte) string {
 
 var (
 	variable = regexp.MustCompile(`\$[a-z]+[0-9]+`)
-	passing  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z` +
-		`|\b(evt|ed|dlv|rpl|key|org|sec|req|whsec|whsk|hw)_((?:test|live|admin)_)?[0-9A-Za-z+/=]{20,}` +
+	passing  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:\d{3}){1,2}Z` +
+		`|\b(evt|ed|dlv|rpl|key|org|sec|req|hw)_((?:test|live|admin)_)?[0-9A-Za-z]{20,}` +
 		`|(_cursor": "|[?&]page=)([0-9A-Za-z_-]{39,})` +
 		`|"[0-9a-f]{16}"` +
 		`|"(hw_(?:test|live|admin)_[0-9a-z]{4})"` +
-		`|(last4": ")([^"]+)`)
+		`|(last4": "|"\*{4})([^"]+)` +
+		`|\b(whsec|whsk)_[0-9A-Za-z+/=]{20,}` +
+		`|\bt=\d+(?:,v1=[0-9a-f]{64})+|\bv1,[0-9A-Za-z+/]{43}=`)
 )
 
 // fill puts the values of this run in the place of names.
@@ -276,6 +279,10 @@ func (p *player) name(text string) string {
 			return `"` + p.nameOf("prefix", part[5]) + `"`
 		case part[6] != "":
 			return part[6] + p.nameOf("last", part[7])
+		case part[8] != "":
+			return p.nameOf(part[8], value)
+		case strings.HasPrefix(value, "t=") || strings.HasPrefix(value, "v1,"):
+			return p.nameOf("signature", value)
 		case value[0] == '"':
 			return `"` + p.nameOf("version", strings.Trim(value, `"`)) + `"`
 		}

@@ -209,7 +209,10 @@ func (s *Server) settings() httpapi.Settings {
 	if len(policy.Delays) == 0 {
 		policy = retry.Default()
 	}
-	return httpapi.Settings{MaxEventSize: s.options.MaxEventSize, MaxAttempts: policy.Attempts()}
+	return httpapi.Settings{
+		MaxEventSize: s.options.MaxEventSize, MaxAttempts: policy.Attempts(),
+		AttemptTimeout: cmp.Or(s.options.Engine.Defaults.AttemptTimeout, engine.DefaultAttemptTimeout),
+	}
 }
 
 // checks are what must work for the server to be ready.
