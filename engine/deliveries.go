@@ -45,16 +45,18 @@ func (e *Engine) CancelDelivery(ctx context.Context, org string, id delivery.ID,
 const bulkChunk = 1000
 
 // RetryFailed puts every delivery of an organization back in line that failed
-// or was exhausted, and returns how many. One that fails again meanwhile is not
-// retried twice. A fifo endpoint gets no more than stand in its line at once;
+// or was exhausted, and returns how many. Of an event that was replayed the last
+// replay counts. A fifo endpoint gets no more than stand in its line at once;
 // what is left stays as it is, for another call. After an error those that were
 // counted are in line.
 func (e *Engine) RetryFailed(ctx context.Context, org string, audit ledger.Audit) (n int, err error) {
 	if _, err := e.organization(org); err != nil {
 		return 0, err
 	}
+	// The choice is that of a replay, but what it finds is not made anew.
+	choice := &ledger.ReplayJob{Organization: org, States: givenUp, UpTo: e.ledger.Applied(e.ledger.PartitionOf(org)) + 1}
 	for _, key := range e.ledger.EndpointKeys(org) {
-		more, err := e.retryFailed(ctx, org, key, audit)
+		more, err := e.retryFailed(ctx, choice, key, audit)
 		if n += more; err != nil {
 			return n, err
 		}
@@ -62,28 +64,39 @@ func (e *Engine) RetryFailed(ctx context.Context, org string, audit ledger.Audit
 	return n, nil
 }
 
+// givenUp are the states of what was not delivered and is not tried any more.
+var givenUp = delivery.SetOf(delivery.Failed, delivery.Exhausted)
+
 // retryFailed is RetryFailed for one endpoint.
-func (e *Engine) retryFailed(ctx context.Context, org string, key endpoint.Key, audit ledger.Audit) (n int, err error) {
-	order := &ledger.Command{Audit: audit, Verb: ledger.RetryAll, Organization: org, Endpoint: key}
-	for {
-		to, lane, alive := e.ledger.Lookup(e.ledger.PartitionOf(org), key)
-		if !alive || lane.Rows[delivery.Failed]+lane.Rows[delivery.Exhausted] == 0 {
-			return n, nil
+func (e *Engine) retryFailed(ctx context.Context, choice *ledger.ReplayJob, key endpoint.Key, audit ledger.Audit) (n int, err error) {
+	for from, more := wal.Pos(0), true; more; {
+		to, lane, alive := e.ledger.Lookup(e.ledger.PartitionOf(choice.Organization), key)
+		if !alive {
+			break
 		}
-		if order.Limit, order.Due = roomInLine(to, &lane), e.now(); order.Limit == 0 {
-			return n, nil
+		room := roomInLine(to, &lane)
+		if room == 0 {
+			break
 		}
-		v, err := e.ledger.Command(ctx, order)
-		if errors.Is(err, ledger.ErrNotFound) {
-			return n, nil // deleted in the meantime
-		}
-		if n += v.Count; err != nil || v.Count < order.Limit {
+		chosen, err := e.ledger.ChooseReplays(choice, key, from, room)
+		if err != nil {
 			return n, err
 		}
-		if order.Before == 0 {
-			order.Before = v.Pos
+		from, more = chosen.Next, chosen.Next != 0
+		if len(chosen.Events) == 0 {
+			continue
+		}
+		v, err := e.ledger.Command(ctx, &ledger.Command{
+			Audit: audit, Verb: ledger.RetryAll, Organization: choice.Organization, Endpoint: key, Events: chosen.Events, Due: e.now(),
+		})
+		if errors.Is(err, ledger.ErrNotFound) {
+			break // deleted in the meantime
+		}
+		if n += v.Count; err != nil {
+			return n, err
 		}
 	}
+	return n, nil
 }
 
 // RetryFailedOf is RetryFailed for one event, each delivery as RetryDelivery does
@@ -92,6 +105,7 @@ func (e *Engine) retryFailed(ctx context.Context, org string, key endpoint.Key, 
 // took has none.
 func (e *Engine) RetryFailedOf(ctx context.Context, org string, id event.ID, audit ledger.Audit) ([]delivery.ID, error) {
 	var again []delivery.ID
+	var last uint64 // endpoint; its newest delivery comes first
 	page := ledger.Page{Limit: bulkChunk}
 	for {
 		list, err := e.ledger.Deliveries(org, ledger.DeliveryFilter{Event: id}, page)
@@ -99,7 +113,9 @@ func (e *Engine) RetryFailedOf(ctx context.Context, org string, id event.ID, aud
 			return again, err
 		}
 		for _, d := range list.Items {
-			if d.State != delivery.Failed && d.State != delivery.Exhausted {
+			replayed := d.ID.Endpoint == last
+			last = d.ID.Endpoint
+			if replayed || !givenUp.Has(d.State) {
 				continue
 			}
 			switch err := e.RetryDelivery(ctx, org, d.ID, audit); {

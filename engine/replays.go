@@ -55,7 +55,7 @@ func (e *Engine) PlanReplay(org string, spec *ledger.ReplayJob) (*ledger.ReplayJ
 		UpTo: e.ledger.Applied(e.ledger.PartitionOf(org)) + 1,
 	}
 	if job.States == 0 {
-		job.States = delivery.SetOf(delivery.Failed, delivery.Exhausted)
+		job.States = givenUp
 	}
 	if err := e.checkReplay(job); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -45,14 +46,29 @@ type modelDelivery struct {
 	state    delivery.State // 0 = not started
 	attempts int
 	row      bool
+	replays  []*modelDelivery // of an original, in order
 }
+
+// newest is the delivery that decides what can be done by hand.
+func (d *modelDelivery) newest() *modelDelivery {
+	if n := len(d.replays); n > 0 {
+		return d.replays[n-1]
+	}
+	return d
+}
+
+// all is an original and its replays.
+func (d *modelDelivery) all() []*modelDelivery { return append([]*modelDelivery{d}, d.replays...) }
 
 func (m *modelEndpoint) owes(org, eventType string) bool {
 	return m.Organization == org && m.enabled && !m.deleted && (len(m.types) == 0 || slices.Contains(m.types, eventType))
 }
 
 var (
-	someOrgs  = rapid.SampledFrom([]string{"org_a", "org_b"})
+	someOrgs   = rapid.SampledFrom([]string{"org_a", "org_b"})
+	someStates = rapid.SampledFrom([]delivery.StateSet{
+		delivery.SetOf(delivery.Failed, delivery.Exhausted), delivery.SetOf(delivery.Failed), delivery.SetOf(delivery.Succeeded, delivery.Canceled, delivery.Failed),
+	})
 	someTypes = rapid.SampledFrom([][]string{nil, {"a"}, {"b"}, {"a", "b"}})
 )
 
@@ -101,9 +117,11 @@ func (m *model) verb(t *rapid.T) {
 		e.enabled = verb == Enable
 	case Delete:
 		e.deleted = true
-		for _, d := range e.owed {
-			if d.row && !d.state.Terminal() {
-				d.state = delivery.Canceled
+		for _, original := range e.owed {
+			for _, d := range original.all() {
+				if d.row && !d.state.Terminal() {
+					d.state = delivery.Canceled
+				}
 			}
 		}
 	}
@@ -156,13 +174,16 @@ func (m *model) delivery(t *rapid.T) (*modelEndpoint, wal.Pos, *modelDelivery) {
 }
 
 func (m *model) outcome(t *rapid.T) {
-	e, at, d := m.delivery(t)
+	e, at, original := m.delivery(t)
+	replay := rapid.IntRange(0, len(original.replays)).Draw(t, "replay")
+	d := original.all()[replay]
 	if d.state == delivery.Succeeded {
 		t.Skip("nothing is sent after a success")
 	}
 	next := rapid.SampledFrom([]delivery.State{delivery.Retrying, delivery.Retrying, delivery.Succeeded, delivery.Failed, delivery.Exhausted}).Draw(t, "state")
 	d.attempts++
 	o := m.f.outcome(e.Endpoint, at, d.attempts, next)
+	o.Replay = uint32(replay)
 	o.Repeated = rapid.Bool().Draw(t, "repeated")
 	m.f.write(0, wal.Outcome, o.Append(nil))
 	if rapid.IntRange(0, 4).Draw(t, "twice") == 0 {
@@ -205,20 +226,71 @@ func (m *model) retry(t *rapid.T) {
 
 func (m *model) retryAll(t *rapid.T) {
 	e := m.endpoint(t)
-	v, err := m.f.Command(m.f.ctx(), &Command{Verb: RetryAll, Organization: e.Organization, Endpoint: e.Key, Limit: 1000})
+	v, err := m.f.Command(m.f.ctx(), &Command{Verb: RetryAll, Organization: e.Organization, Endpoint: e.Key, Events: slices.Sorted(maps.Keys(e.owed))})
 	if e.deleted {
 		checkErr(t, "retry all", err, ErrNotFound)
 		return
 	}
 	checkErr(t, "retry all", err, nil)
 	want := 0
-	for _, d := range e.owed {
-		if indexed(d.state) {
+	for _, original := range e.owed {
+		if d := original.newest(); indexed(d.state) {
 			d.state = delivery.Pending
 			want++
 		}
 	}
 	check(t, "retried", v.Count, want)
+}
+
+// replay makes one delivery once more, or several by a job.
+func (m *model) replay(t *rapid.T) {
+	e, at, d := m.delivery(t)
+	_, err := m.f.Command(m.f.ctx(), &Command{Verb: Replay, Organization: e.Organization, Endpoint: e.Key, Event: at, Replay: uint32(len(d.replays)) + 1})
+	switch {
+	case e.deleted || !d.row:
+		checkErr(t, "replay", err, ErrNotFound)
+	case !d.newest().state.Terminal():
+		checkErr(t, "replay", err, ErrForbidden)
+	default:
+		checkErr(t, "replay", err, nil)
+		d.replays = append(d.replays, &modelDelivery{state: delivery.Pending, row: true})
+	}
+}
+
+func (m *model) replayJob(t *rapid.T) {
+	e := m.endpoint(t)
+	if e.deleted {
+		t.Skip("deleted")
+	}
+	job := &ReplayJob{ID: NewID(), Organization: e.Organization, States: someStates.Draw(t, "states")}
+	order := &Command{Verb: StartReplay, Organization: e.Organization, Job: job, Limit: 1}
+	_, err := m.f.Command(m.f.ctx(), order)
+	checkErr(t, "start", err, nil)
+	job, _, err = m.f.ReplayJob(e.Organization, job.ID)
+	checkErr(t, "read job", err, nil)
+	made := 0
+	for from, limit := wal.Pos(0), rapid.IntRange(1, 3).Draw(t, "limit"); ; {
+		c, err := m.f.ChooseReplays(job, e.Key, from, limit)
+		checkErr(t, "choose", err, nil)
+		if len(c.Events) > 0 {
+			v, err := m.f.Command(m.f.ctx(), &Command{Verb: ContinueReplay, Organization: e.Organization, Endpoint: e.Key, JobID: job.ID, Events: c.Events})
+			checkErr(t, "continue", err, nil)
+			made += v.Count
+		}
+		if from = c.Next; from == 0 {
+			break
+		}
+	}
+	_, err = m.f.Command(m.f.ctx(), &Command{Verb: FinishReplay, Organization: e.Organization, JobID: job.ID})
+	checkErr(t, "finish", err, nil)
+	want := 0
+	for _, d := range e.owed {
+		if d.row && job.States.Has(d.newest().state) {
+			d.replays = append(d.replays, &modelDelivery{state: delivery.Pending, row: true})
+			want++
+		}
+	}
+	check(t, "replayed by the job", made, want)
 }
 
 func (m *model) expire(t *rapid.T) {
@@ -233,15 +305,17 @@ func (m *model) expire(t *rapid.T) {
 	}
 	m.expired = before
 	for _, e := range m.all {
-		for at, d := range e.owed {
+		for at, original := range e.owed {
 			if at >= before {
 				continue
 			}
-			switch {
-			case d.state.Terminal():
-				e.ended[d.state]++
-			case !e.deleted:
-				e.expired++
+			for _, d := range original.all() {
+				switch {
+				case d.state.Terminal():
+					e.ended[d.state]++
+				case !e.deleted:
+					e.expired++
+				}
 			}
 			delete(e.owed, at)
 		}
@@ -310,22 +384,20 @@ func (m *model) check(t *rapid.T) {
 		rows := e.ended
 		var backlog, waiting uint64
 		var listed int
-		for at, d := range e.owed {
-			if !d.row {
+		for at, original := range e.owed {
+			if !original.row {
 				backlog++
 				continue
 			}
-			rows[d.state]++
-			if !d.state.Terminal() {
-				waiting++
-			}
-			if indexed(d.state) {
-				listed++
-			}
-			row := m.f.row(e.Endpoint, at)
-			check(t, fmt.Sprintf("attempts of %s at %d", e.ID, at), row.Attempts, d.attempts)
-			if got := (&member{Endpoint: m.f.now(e.Organization, e.ID)}).state(row.State); got != d.state {
-				t.Errorf("state of %s at %d: got %v, want %v", e.ID, at, got, d.state)
+			for n, d := range original.all() {
+				rows[d.state]++
+				if !d.state.Terminal() {
+					waiting++
+				}
+				if indexed(d.state) {
+					listed++
+				}
+				m.checkRow(t, e, Ref{Endpoint: e.Key, Pos: at, Replay: uint32(n)}, d)
 			}
 		}
 		check(t, "tallies of "+e.ID, lane.Rows, rows)
@@ -339,6 +411,17 @@ func (m *model) check(t *rapid.T) {
 	}
 }
 
+func (m *model) checkRow(t *rapid.T, e *modelEndpoint, ref Ref, want *modelDelivery) {
+	row, found, err := m.f.Row(0, ref)
+	if err != nil || !found {
+		t.Fatalf("row of %s at %d: found %t, error %v", e.ID, ref.Pos, found, err)
+	}
+	check(t, fmt.Sprintf("attempts of %s at %d, replay %d", e.ID, ref.Pos, ref.Replay), row.Attempts, want.attempts)
+	if got := (&member{Endpoint: m.f.now(e.Organization, e.ID)}).state(row.State); got != want.state {
+		t.Errorf("state of %s at %d, replay %d: got %v, want %v", e.ID, ref.Pos, ref.Replay, got, want.state)
+	}
+}
+
 func TestLedgerAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{f: newFixture(t, 1), keys: map[string]bool{}, trims: rapid.Bool().Draw(t, "trims")}
@@ -346,7 +429,7 @@ func TestLedgerAgainstModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"": m.check, "create": m.create, "update": m.update, "verb": m.verb,
 			"post": m.post, "post more": m.post, "outcome": m.outcome, "outcome too": m.outcome, "outcome again": m.outcome,
-			"cancel": m.cancel, "retry": m.retry, "retry all": m.retryAll, "expire": m.expire, "erase": m.erase, "interrupt": m.interrupt,
+			"cancel": m.cancel, "retry": m.retry, "retry all": m.retryAll, "replay": m.replay, "replay job": m.replayJob, "expire": m.expire, "erase": m.erase, "interrupt": m.interrupt,
 		})
 		if !m.trims {
 			for _, group := range []int{1, 7, 1 << 20} {

@@ -35,43 +35,28 @@ func (pt *partition) requeue(b *kv.Batch, r *wal.Rec, c *Command, m *member, ref
 	pt.putRow(b, m, ref, before, row)
 }
 
-// retryAll puts up to c.Limit deliveries of an endpoint back in line that
-// failed or were exhausted, and returns how many it found. What was put in line
-// at c.Before or later, and has ended again since, is left out, so that a
-// series of such commands comes to an end.
+// retryAll puts the deliveries of c.Events to one endpoint back in line that
+// failed or were exhausted, and returns how many those are. Of an event that was
+// replayed the last replay counts.
 func (pt *partition) retryAll(b *kv.Batch, r *wal.Rec, c *Command, m *member) (count int, err error) {
-	for _, state := range [...]delivery.State{delivery.Failed, delivery.Exhausted} {
-		n, err := pt.retryEnded(b, r, c, m, state, c.Limit-count)
-		if count += n; err != nil {
-			return count, err
-		}
-	}
-	return count, nil
-}
-
-// retryEnded is retryAll for those in one state, in log order.
-func (pt *partition) retryEnded(b *kv.Batch, r *wal.Rec, c *Command, m *member, state delivery.State, limit int) (count int, err error) {
-	prefix := pt.endpointKey(tableTerminal, m.Key).U8(byte(state))
-	it, err := pt.db.Iter(prefix, kv.PrefixEnd(prefix))
+	past, err := pt.history(m.Key)
 	if err != nil {
 		return 0, err
 	}
-	defer it.Close()
-	for ok := it.First(); ok && count < limit; ok = it.Next() {
-		part := it.Key()[len(prefix):]
-		ref := Ref{Endpoint: m.Key, Pos: wal.Pos(keyU64(part, 0)), Replay: keyU32(part, 8)}
-		row, found, err := pt.row(ref)
+	defer past.Close()
+	for _, at := range c.Events {
+		newest, row, found, err := past.newest(at)
 		if err != nil {
 			return count, err
 		}
-		if !found || c.Before != 0 && row.Queue >= uint64(c.Before) {
+		if !found || at < pt.expired || !indexed(row.State) {
 			continue
 		}
-		pt.requeue(b, r, c, m, ref, &row)
+		pt.requeue(b, r, c, m, newest, &row)
 		if count == 0 { // one word is enough: the lane reads what is due from the index
-			pt.scratch.applied.Requeued = append(pt.scratch.applied.Requeued, Due{Ref: ref, At: row.Next})
+			pt.scratch.applied.Requeued = append(pt.scratch.applied.Requeued, Due{Ref: newest, At: row.Next})
 		}
 		count++
 	}
-	return count, it.Err()
+	return count, nil
 }

@@ -34,7 +34,7 @@ func eventList() *cli.Command {
 	)
 	f := flagsOf("event list").in("Selection")
 	f.text(&eventType, "type", "only of this `TYPE`", "", nil)
-	f.choice(&source, "source", "only from this `SOURCE`", "", "api", "stripe", "ping", "test", "replay")
+	f.choice(&source, "source", "only from this `SOURCE`", "", "api", "stripe", "ping", "test")
 	f.text(&endpoint, "endpoint", "only what the endpoint `ID` is owed", "", nil)
 	f.moment(&since, "since", "only accepted after `MOMENT`")
 	f.moment(&until, "until", "only accepted before `MOMENT`")
