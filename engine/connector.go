@@ -11,9 +11,9 @@ import (
 	"github.com/hookwheel/hookwheel/engine/sign"
 )
 
-// MaxConnectorSecrets is how many signing secrets a connector can have. Each
+// maxConnectorSecrets is how many signing secrets a connector can have. Each
 // is tried on every event that does not name one.
-const MaxConnectorSecrets = 10
+const maxConnectorSecrets = 10
 
 // connectorObject is what the secrets of the Stripe connector are sealed for,
 // in the place of an endpoint's id.
@@ -50,8 +50,8 @@ func (e *Engine) SetStripeConnector(ctx context.Context, org string, secrets []s
 // checkConnectorSecrets takes any secret that an endpoint could have, if Stripe
 // could sign with it.
 func checkConnectorSecrets(secrets []secret.Secret) error {
-	if len(secrets) > MaxConnectorSecrets {
-		return invalid("signing_secrets", fmt.Sprintf("must not be more than %d", MaxConnectorSecrets))
+	if len(secrets) > maxConnectorSecrets {
+		return invalid("signing_secrets", fmt.Sprintf("must not be more than %d", maxConnectorSecrets))
 	}
 	var faults []endpoint.FieldError
 	for i, s := range secrets {

@@ -105,7 +105,7 @@ func TestStripeConnector(t *testing.T) {
 func TestStripeConnectorRefuses(t *testing.T) {
 	o := newOffice(t)
 	defer o.stop()
-	many := make([]secret.Secret, MaxConnectorSecrets+1)
+	many := make([]secret.Secret, maxConnectorSecrets+1)
 	for i := range many {
 		many[i] = secret.NewSigning()
 	}

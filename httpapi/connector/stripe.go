@@ -105,7 +105,7 @@ func (o *original) fillSnapshot(ev *event.Event) error {
 	if len(ev.Request) > 0 && ev.Request[0] == '"' {
 		ev.Request = slices.Concat([]byte(`{"id":`), ev.Request, []byte(`,"idempotency_key":null}`))
 	}
-	if by(ev.Request) {
+	if made(ev.Request) {
 		ev.Reason = slices.Concat([]byte(`{"type":"request","request":`), ev.Request, []byte(`}`))
 	}
 	return nil
@@ -145,9 +145,9 @@ func given(value json.RawMessage) []byte {
 	return value
 }
 
-// by reports whether a request is one that somebody made: events that Stripe
+// made reports whether a request is one that somebody made: events that Stripe
 // caused by itself have one without an id.
-func by(request []byte) bool {
+func made(request []byte) bool {
 	var r struct {
 		ID *string `json:"id"`
 	}
@@ -174,13 +174,9 @@ func related(object []byte) []byte {
 	if json.Unmarshal(object, &named) != nil || named.ID == "" || named.Object == "" {
 		return nil
 	}
-	name, err := json.Marshal(struct {
-		ID   string  `json:"id"`
-		Type string  `json:"type"`
-		URL  *string `json:"url"`
-	}{named.ID, named.Object, urlOf(named.Object, named.ID)})
+	name, err := json.Marshal(event.RelatedObject{ID: named.ID, Type: named.Object, URL: urlOf(named.Object, named.ID)})
 	if err != nil {
-		return nil
+		return nil // cannot happen: strings only
 	}
 	return name
 }
@@ -196,24 +192,23 @@ var addressed = strings.Fields(`
 	radar.early_fraud_warning reporting.report_run terminal.reader test_helpers.test_clock
 	treasury.financial_account treasury.outbound_payment treasury.outbound_transfer treasury.received_credit treasury.received_debit`)
 
-// urlOf is where Stripe's API has an object; nil = not known.
-func urlOf(kind, id string) *string {
+// urlOf is where Stripe's API has an object; "" = not known.
+func urlOf(kind, id string) string {
 	if !slices.Contains(addressed, kind) {
-		return nil
+		return ""
 	}
-	at := "/v1/" + strings.ReplaceAll(kind, ".", "/") + "s/" + url.PathEscape(id)
-	return &at
+	return "/v1/" + strings.ReplaceAll(kind, ".", "/") + "s/" + url.PathEscape(id)
 }
 
 // moment is a time in Unix ms: of Unix seconds in a snapshot, of a text of RFC
-// 3339 in a notification.
+// 3339 in a notification. null is 0.
 type moment int64
 
 func (m *moment) UnmarshalJSON(text []byte) error {
 	if (*wire.Time)(m).UnmarshalJSON(text) == nil {
 		return nil
 	}
-	seconds, err := strconv.ParseInt(string(text), 10, 48)
+	seconds, err := strconv.ParseUint(string(text), 10, 48) // 48 bits: no overflow, and far beyond what is valid
 	if err != nil {
 		return &json.Error{Field: "created", Problem: "must be Unix seconds or a time of RFC 3339"}
 	}
