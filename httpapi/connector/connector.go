@@ -57,9 +57,10 @@ type Options struct {
 	MaxEventSize int // of an event as Stripe writes it, in bytes
 }
 
+// api has the handler.
 type api struct {
 	Options
-	decoy []sign.Key
+	decoy []sign.Key // of nobody; see verify
 }
 
 // Dialect returns the connector's routes.
