@@ -27,8 +27,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
@@ -72,13 +70,7 @@ func Dialect(o Options) *wire.Dialect {
 	return &wire.Dialect{
 		Name: "destination", Prefixes: []string{"/v2"}, Render: render, Routes: a.routes(), Finish: finish,
 		OrganizationHeaders: []string{contextHeader, accountHeader}, Fields: fields,
-		Idempotency: wire.Idempotency{
-			Lifetime: 30 * 24 * time.Hour,
-			Reused: &wire.Error{
-				Status: fasthttp.StatusConflict, Code: codeIdempotency,
-				Detail: "the idempotency key was used before for a request with other parameters",
-			},
-		},
+		Idempotency: wire.Idempotency{Lifetime: 30 * 24 * time.Hour, Reused: errReused},
 	}
 }
 

@@ -46,6 +46,12 @@ const (
 	typeAPI         = "api_error"
 )
 
+// errReused refuses an idempotency key that comes with another request.
+var errReused = &wire.Error{
+	Status: fasthttp.StatusConflict, Code: codeIdempotency,
+	Detail: "the idempotency key was used before for a request with other parameters",
+}
+
 // render writes an error.
 func render(c *wire.Ctx, e *wire.Error) {
 	body, err := json.Marshal(errorView{describe(e)})
