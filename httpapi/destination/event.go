@@ -39,7 +39,7 @@ func (a *api) ping(c *wire.Ctx) error {
 		return wire.BadRequest(wire.CodeInvalid, "the event destination is disabled; enable it before you ping it").Because(err)
 	}
 	if err != nil {
-		return notFound(err)
+		return wire.Absent(err, "event destination")
 	}
 	return a.showEvent(c, ev.ID)
 }

@@ -2,7 +2,6 @@ package destination
 
 import (
 	"context"
-	"errors"
 	"net/url"
 
 	"github.com/valyala/fasthttp"
@@ -61,7 +60,7 @@ func (a *api) update(c *wire.Ctx) error {
 	}
 	e, err := a.engine.UpdateEndpoint(c.Context(), c.Organization, c.Param("id"), r.apply, 0, c.Audit())
 	if err != nil {
-		return notFound(err)
+		return wire.Absent(err, "event destination")
 	}
 	return a.show(c, e.ID, shown, secret.Secret{})
 }
@@ -106,7 +105,7 @@ type deleted struct {
 func (a *api) delete(c *wire.Ctx) error {
 	id := c.Param("id")
 	if err := a.engine.DeleteEndpoint(c.Context(), c.Organization, id, c.Audit()); err != nil {
-		return notFound(err)
+		return wire.Absent(err, "event destination")
 	}
 	return c.JSON(fasthttp.StatusOK, deleted{ID: id, Object: object})
 }
@@ -120,15 +119,8 @@ func control(verb func(ctx context.Context, org, id string, audit ledger.Audit) 
 		}
 		e, err := verb(c.Context(), c.Organization, c.Param("id"), c.Audit())
 		if err != nil {
-			return notFound(err)
+			return wire.Absent(err, "event destination")
 		}
 		return a.show(c, e.ID, include{}, secret.Secret{})
 	}
-}
-
-func notFound(err error) error {
-	if errors.Is(err, ledger.ErrNotFound) {
-		return wire.NotFound("event destination").Because(err)
-	}
-	return err
 }

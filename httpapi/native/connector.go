@@ -68,7 +68,7 @@ func (a *api) putStripeConnector(c *wire.Ctx) error {
 		status = fasthttp.StatusCreated
 	}
 	if o, err = a.engine.SetStripeConnector(c.Context(), o.ID, secrets, r.Enabled == nil || *r.Enabled, c.Audit()); err != nil {
-		return notFound(err, "organization")
+		return wire.Absent(err, "organization")
 	}
 	return showConnector(c, status, o)
 }
@@ -79,7 +79,7 @@ func (a *api) deleteStripeConnector(c *wire.Ctx) error {
 		return err
 	}
 	if err := a.engine.DeleteStripeConnector(c.Context(), o.ID, c.Audit()); err != nil {
-		return notFound(err, "connector")
+		return wire.Absent(err, "connector")
 	}
 	return c.NoContent()
 }

@@ -193,7 +193,7 @@ func (a *api) retryDelivery(c *wire.Ctx) error {
 		return wire.Conflict(wire.CodeConflict, "the delivery has succeeded, stands in line already, or its endpoint is deleted").Because(err)
 	}
 	if err != nil {
-		return notFound(err, "delivery")
+		return wire.Absent(err, "delivery")
 	}
 	return a.showDelivery(c, fasthttp.StatusAccepted, id)
 }
@@ -209,7 +209,7 @@ func (a *api) cancelDelivery(c *wire.Ctx) error {
 		return wire.Conflict(wire.CodeConflict, "the delivery has ended").Because(err)
 	}
 	if err != nil {
-		return notFound(err, "delivery")
+		return wire.Absent(err, "delivery")
 	}
 	return a.showDelivery(c, fasthttp.StatusOK, id)
 }

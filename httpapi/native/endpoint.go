@@ -15,15 +15,6 @@ import (
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
-// notFound is 404 for what the ledger does not have, or not for this
-// organization.
-func notFound(err error, what string) error {
-	if errors.Is(err, ledger.ErrNotFound) {
-		return wire.NotFound(what).Because(err)
-	}
-	return err
-}
-
 const endpointList = "endpoints"
 
 // listEndpoints shows the endpoints of an organization, the newest first.
@@ -61,7 +52,7 @@ func (a *api) createEndpoint(c *wire.Ctx) error {
 	}
 	made, text, err := a.engine.CreateEndpoint(c.Context(), c.Organization, spec, secret.New(s.Secret.Value), c.Audit())
 	if err != nil {
-		return notFound(err, "organization")
+		return wire.Absent(err, "organization")
 	}
 	c.SetHeader("Location", "/v1/endpoints/"+made.ID)
 	return a.show(c, fasthttp.StatusCreated, made.ID, text)
@@ -143,14 +134,14 @@ func (a *api) updateEndpoint(c *wire.Ctx) error {
 	}
 	e, err := a.engine.UpdateEndpoint(c.Context(), c.Organization, now.ID, s.apply, version, c.Audit())
 	if err != nil {
-		return notFound(stale(err), "endpoint")
+		return wire.Absent(stale(err), "endpoint")
 	}
 	return a.show(c, fasthttp.StatusOK, e.ID, secret.Secret{})
 }
 
 func (a *api) deleteEndpoint(c *wire.Ctx) error {
 	if err := a.engine.DeleteEndpoint(c.Context(), c.Organization, c.Param("id"), c.Audit()); err != nil {
-		return notFound(err, "endpoint")
+		return wire.Absent(err, "endpoint")
 	}
 	return c.NoContent()
 }
@@ -163,7 +154,7 @@ func control(verb func(ctx context.Context, org, id string, audit ledger.Audit) 
 		}
 		e, err := verb(c.Context(), c.Organization, c.Param("id"), c.Audit())
 		if err != nil {
-			return notFound(err, "endpoint")
+			return wire.Absent(err, "endpoint")
 		}
 		return a.show(c, fasthttp.StatusOK, e.ID, secret.Secret{})
 	}

@@ -81,7 +81,7 @@ func (a *api) createKey(c *wire.Ctx) error {
 	}
 	k, text, err := a.engine.CreateKey(c.Context(), org.ID, spec, c.Audit())
 	if err != nil {
-		return notFound(err, "organization")
+		return wire.Absent(err, "organization")
 	}
 	c.SetHeader("Cache-Control", "no-store")
 	return c.JSON(fasthttp.StatusCreated, keyAnswer{Key: viewKey(k), Text: text.Reveal()})
@@ -142,7 +142,7 @@ func (a *api) revokeKey(c *wire.Ctx) error {
 		}
 	}
 	if _, err := a.engine.RevokeKey(c.Context(), org.ID, c.Param("id"), c.Audit()); err != nil {
-		return notFound(err, "API key")
+		return wire.Absent(err, "API key")
 	}
 	return c.JSON(fasthttp.StatusOK, revokeAnswer{Revoked: true})
 }

@@ -110,7 +110,7 @@ func (a *api) updateOrganization(c *wire.Ctx) error {
 	}
 	o, err := a.engine.UpdateOrganization(c.Context(), now.ID, r.apply, version, c.Audit())
 	if err != nil {
-		return notFound(stale(err), "organization")
+		return wire.Absent(stale(err), "organization")
 	}
 	return showOrganization(c, fasthttp.StatusOK, o)
 }
@@ -138,7 +138,7 @@ func (a *api) deleteOrganization(c *wire.Ctx) error {
 		return wire.Forbidden("only an admin key can delete an organization")
 	}
 	if err := a.engine.DeleteOrganization(c.Context(), c.Param("org"), c.Audit()); err != nil {
-		return notFound(err, "organization")
+		return wire.Absent(err, "organization")
 	}
 	return c.NoContent()
 }

@@ -92,7 +92,7 @@ func (a *api) createReplay(c *wire.Ctx) error {
 	if r.DryRun {
 		plan, err := a.engine.PlanReplay(c.Organization, spec)
 		if err != nil {
-			return notFound(err, "organization")
+			return wire.Absent(err, "organization")
 		}
 		return c.JSON(fasthttp.StatusOK, viewReplay(plan))
 	}
@@ -101,7 +101,7 @@ func (a *api) createReplay(c *wire.Ctx) error {
 		return wire.Conflict(wire.CodeConflict, "too many replays are running; cancel one, or wait until one is done").Because(err)
 	}
 	if err != nil {
-		return notFound(err, "organization")
+		return wire.Absent(err, "organization")
 	}
 	v := viewReplay(job)
 	c.SetHeader("Location", "/v1/replays/"+*v.ID)
@@ -166,7 +166,7 @@ func (a *api) cancelReplay(c *wire.Ctx) error {
 		return wire.Conflict(wire.CodeConflict, "the replay is done").Because(err)
 	}
 	if err != nil {
-		return notFound(err, "replay")
+		return wire.Absent(err, "replay")
 	}
 	return c.JSON(fasthttp.StatusOK, viewReplay(job))
 }
@@ -193,7 +193,7 @@ func (a *api) replayEvent(c *wire.Ctx) error {
 	}
 	made, waiting, err := a.engine.ReplayEvent(c.Context(), c.Organization, ev.ID, r.EndpointIDs, c.Audit())
 	if err != nil {
-		return notFound(err, "event")
+		return wire.Absent(err, "event")
 	}
 	answer := eventReplayAnswer{EventID: event.FormatID(ev.ID, ev.Livemode)}
 	if answer.Deliveries, err = a.viewDeliveries(c.Organization, made); err != nil {

@@ -38,7 +38,7 @@ func (a *api) testEndpoint(c *wire.Ctx) error {
 		return wire.Conflict(wire.CodeConflict, "the endpoint is disabled; enable it first").Because(err)
 	}
 	if err != nil {
-		return notFound(err, "endpoint")
+		return wire.Absent(err, "endpoint")
 	}
 	return c.JSON(fasthttp.StatusAccepted, testAnswer{EventID: event.FormatID(ev.ID, ev.Livemode), DeliveryID: id.String()})
 }
@@ -69,7 +69,7 @@ func (a *api) rotateSecret(c *wire.Ctx) error {
 	}
 	e, made, err := a.engine.RotateSecret(c.Context(), c.Organization, c.Param("id"), given, grace, c.Audit())
 	if err != nil {
-		return notFound(err, "endpoint")
+		return wire.Absent(err, "endpoint")
 	}
 	return a.show(c, fasthttp.StatusOK, e.ID, made)
 }
@@ -90,7 +90,7 @@ type secretInFull struct {
 func (a *api) listSecrets(c *wire.Ctx) error {
 	secrets, err := a.engine.Secrets(c.Organization, c.Param("id"))
 	if err != nil {
-		return notFound(err, "endpoint")
+		return wire.Absent(err, "endpoint")
 	}
 	answer := list[secretInFull]{Data: []secretInFull{}}
 	for _, s := range secrets {

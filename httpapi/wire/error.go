@@ -128,6 +128,15 @@ func NotFound(what string) *Error {
 	return &Error{Status: fasthttp.StatusNotFound, Code: CodeNotFound, Detail: "no such " + what}
 }
 
+// Absent makes NotFound of what the ledger does not have, or not for the
+// organization that asks; another error it leaves as it is.
+func Absent(err error, what string) error {
+	if errors.Is(err, ledger.ErrNotFound) {
+		return NotFound(what).Because(err)
+	}
+	return err
+}
+
 // Conflict is 409 for a verb that the state of its object forbids.
 func Conflict(code, format string, args ...any) *Error {
 	return &Error{Status: fasthttp.StatusConflict, Code: code, Detail: fmt.Sprintf(format, args...)}
