@@ -14,6 +14,7 @@ import (
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/engine/retry"
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/wal"
 	"github.com/hookwheel/hookwheel/wal/kv"
@@ -101,6 +102,13 @@ func (r *receiver) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.got)
+}
+
+// noBreaker lets an endpoint fail as fast as it likes.
+func noBreaker() retry.BreakerConfig {
+	c := retry.DefaultBreaker()
+	c.Failures = 0
+	return c
 }
 
 // rig is an engine over a filesystem in memory, that can be stopped and

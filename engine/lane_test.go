@@ -62,7 +62,7 @@ func TestOvertakenEventIsNotSentTwice(t *testing.T) {
 // under way. A lane that asks for the same ones again and again would never let
 // virtual time go on.
 func TestManyRetriesUnderWay(t *testing.T) {
-	script(t, nil, func(r *rig) {
+	script(t, func(o *Options) { o.Breaker = noBreaker() }, func(r *rig) {
 		const n = 2 * loadChunk
 		r.endpoint("one", func(e *endpoint.Endpoint) {
 			e.MaxInFlight, e.RetrySchedule = n, []endpoint.Millis{60_000}

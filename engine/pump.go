@@ -82,7 +82,8 @@ func (l *lane) heldUntil(now int64) int64 {
 
 // room is how many attempts more to put into the ring. A second helping of the
 // limit is kept ready so that no goroutine waits for the loop; but not while the
-// lane stands still, a probe goes alone, and so does the head of a fifo line.
+// lane stands still; an attempt of a lane that fails goes alone, and so does the
+// head of a fifo line.
 func (l *lane) room(s *settings, limit int) int {
 	ready, running := l.ring.load()
 	switch {
@@ -91,7 +92,7 @@ func (l *lane) room(s *settings, limit int) int {
 			return 0 // until apply has settled it
 		}
 		return 1 - ready - running
-	case l.breaker.Open:
+	case l.breaker.Alone():
 		return 1 - ready - running
 	case l.still:
 		return limit - ready - running

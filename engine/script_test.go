@@ -331,6 +331,25 @@ func TestHangingEndpointsDoNotSlowAHealthyOne(t *testing.T) {
 	})
 }
 
+// G4: an endpoint that refuses everything at once is soon tried once a second,
+// long before its breaker opens, and at full speed again after one success.
+func TestFailingEndpointIsTriedSlowly(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = status(500)
+		r.endpoint("one", nil)
+		r.post(1000)
+		after(20 * time.Second)
+		if got := r.receiver.count(); got < 20 || got > 80 {
+			r.Errorf("attempts in 20 s, of 1,000 events: got %d, want about one a second after the first few", got)
+		}
+		r.receiver.answer = status(200)
+		after(2 * time.Second)
+		if got := r.receiver.count(); got < 950 {
+			r.Errorf("2 s after it works: got %d attempts, want nearly all 1,000 events sent", got)
+		}
+	})
+}
+
 // A clock that was a year ahead when retries were scheduled does not make them
 // wait for a year once it is right again.
 func TestClockSetBack(t *testing.T) {

@@ -99,6 +99,7 @@ func newOffice(t testing.TB) *office {
 		Bus:      &buses{},
 		Box:      box,
 		Defaults: Defaults{AttemptTimeout: attemptTimeout},
+		Breaker:  noBreaker(),
 		Shards:   2,
 		Logger:   slog.New(slog.DiscardHandler),
 	}

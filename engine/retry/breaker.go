@@ -59,17 +59,27 @@ func (c BreakerConfig) Longest() time.Duration { return stretched(c.ProbeMax, c.
 // deliveries from using up their attempts while nothing can succeed. The zero
 // value is closed and knows of no failure. Times are Unix milliseconds.
 //
-// Closed, everything may be sent. It opens when enough attempts in a row have
-// failed over long enough a time. Open, nothing is sent but one probe at a
-// time, an ordinary attempt of some delivery, after waits that double. The
-// first success closes it.
+// Closed, everything may be sent, at first: after a few failures in a row one
+// attempt at a time, each after a pause, up to one a second. Without that a
+// hundred endpoints that refuse every connection at once would take as many
+// attempts as the machine can make until their breakers open. It opens when
+// enough attempts in a row have failed over long enough a time. Open, nothing is
+// sent but one probe at a time, an ordinary attempt of some delivery, after waits
+// that double. The first success ends it all.
 type Breaker struct {
 	Open      bool
 	Failures  int   // attempts that failed in a row
 	Since     int64 // when the first of them ended; 0 while there are none
 	Probes    int   // of them, probes: failures that moved NextProbe
 	NextProbe int64 // while open, when the next probe may start
+	NextTry   int64 // while closed, when the next attempt may start; not persisted
 }
+
+const (
+	slowAfter = 3    // failures in a row that are nothing special
+	firstTry  = 10   // ms of pause after one more; each more doubles it
+	lastTry   = 1000 // ms, at most
+)
 
 // OnFailure returns the breaker after an attempt that failed at now, and
 // whether it has opened by that (or, if it has been turned off meanwhile,
@@ -84,10 +94,13 @@ func (b Breaker) OnFailure(c BreakerConfig, now int64, random float64) (next Bre
 		b.Since = now
 	}
 	b.Failures++
+	if c.Failures > 0 && b.Failures > slowAfter {
+		b.NextTry = now + int64(min(firstTry<<min(b.Failures-slowAfter-1, 10), lastTry))
+	}
 	wasOpen := b.Open
 	switch {
 	case c.Failures == 0:
-		b.Open, b.Probes, b.NextProbe = false, 0, 0
+		b.Open, b.Probes, b.NextProbe, b.NextTry = false, 0, 0, 0
 	case b.Open && now >= b.NextProbe:
 		b.Probes++
 		b.NextProbe = now + c.wait(b.Probes, random).Milliseconds()
@@ -103,19 +116,22 @@ func (b Breaker) OnFailure(c BreakerConfig, now int64, random float64) (next Bre
 func (b Breaker) OnSuccess() (next Breaker, changed bool) { return Breaker{}, b.Open }
 
 // Allows says whether an attempt may start at now, and if not, when one may.
-// While the breaker is open, the caller starts none before the one that runs
-// has ended; see Limit.
+// While Alone, the caller starts none before the one that runs has ended.
 func (b Breaker) Allows(now int64) (ok bool, at int64) {
-	if b.Open && now < b.NextProbe {
-		return false, b.NextProbe
+	next := b.NextTry
+	if b.Open {
+		next = b.NextProbe
 	}
-	return true, now
+	return now >= next, max(now, next)
 }
 
-// Limit returns how many attempts may run at once: one while the breaker is
-// open, otherwise as many as the window lets.
+// Alone reports whether attempts go one at a time.
+func (b Breaker) Alone() bool { return b.Open || b.NextTry != 0 }
+
+// Limit returns how many attempts may run at once: one while Alone, otherwise as
+// many as the window lets.
 func (b Breaker) Limit(window int) int {
-	if b.Open {
+	if b.Alone() {
 		return 1
 	}
 	return window

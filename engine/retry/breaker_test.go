@@ -2,6 +2,7 @@ package retry
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -184,5 +185,35 @@ func TestBreakerValidate(t *testing.T) {
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
+	}
+}
+
+// Before a breaker opens, failures in a row slow an endpoint down to one attempt
+// at a time and one a second.
+func TestBreakerSlowsDown(t *testing.T) {
+	b, now := Breaker{}, int64(1000)
+	var pauses []int64
+	for range 12 {
+		b, _ = b.OnFailure(DefaultBreaker(), now, 0.5)
+		_, next := b.Allows(now)
+		pauses = append(pauses, next-now)
+		if want := len(pauses) > slowAfter; b.Alone() != want || b.Open {
+			t.Errorf("after %d failures: got alone %v, open %v, want %v, false", len(pauses), b.Alone(), b.Open, want)
+		}
+		now = next
+	}
+	if want := []int64{0, 0, 0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000}; !slices.Equal(pauses, want) {
+		t.Errorf("pauses in ms: got %v, want %v", pauses, want)
+	}
+	if b, _ = b.OnSuccess(); b.Alone() || b.Limit(64) != 64 {
+		t.Errorf("after a success: got alone %v, limit %d, want false, 64", b.Alone(), b.Limit(64))
+	}
+	off := DefaultBreaker()
+	off.Failures = 0
+	for range 12 {
+		b, _ = b.OnFailure(off, now, 0.5)
+	}
+	if b.Alone() {
+		t.Error("a breaker that is turned off slows down")
 	}
 }
