@@ -43,6 +43,7 @@ type attempt struct {
 	status   int
 	again    string // the Retry-After header
 	snippet  string // the first bytes of the answer, or what went wrong
+	huge     bool   // the answer's body was cut off
 	void     bool   // it does not wait any more, or retention took it: nothing was sent
 }
 
@@ -117,6 +118,7 @@ func (w *worker) send(e *Engine, a *attempt) {
 	} else {
 		w.put(e, a, s)
 	}
+	a.huge = w.response.Oversized
 	a.class, a.status, a.again = w.response.Class, w.response.Status, w.response.RetryAfter
 	switch {
 	case w.response.Err != nil:

@@ -49,7 +49,7 @@ func (l *lane) finished(a *attempt, now int64) {
 	}
 	l.ring.settle(a.class == egress.Success)
 	if a.class == egress.Success {
-		l.succeeded(&o, s, now)
+		l.succeeded(&o, s, a)
 	} else {
 		l.failed(&o, s, a, now)
 	}
@@ -61,12 +61,16 @@ func (l *lane) finished(a *attempt, now int64) {
 	l.shard.outboxes[l.p].add(&o, now)
 }
 
-func (l *lane) succeeded(o *delivery.Outcome, s *settings, now int64) {
+func (l *lane) succeeded(o *delivery.Outcome, s *settings, a *attempt) {
 	o.State = delivery.Succeeded
 	var closed bool
 	if l.breaker, closed = l.breaker.OnSuccess(); closed {
 		l.window = retry.RestartWindow
 		l.shard.engine.metrics.breakerClosed.Inc()
+		return
+	}
+	if a.huge { // each of these costs a connection and all that is in its buffers
+		l.window = l.window.OnCongestion()
 		return
 	}
 	l.window = l.window.OnSuccess(s.maxInFlight)

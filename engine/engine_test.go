@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,8 @@ type receiver struct {
 	got    []arrival
 	times  map[[2]string]int // by url and id
 	answer func(arrival) (status int, after time.Duration, retryAfter string)
+
+	oversized atomic.Bool // bodies of answers are
 }
 
 type arrival struct {
@@ -69,7 +72,7 @@ func (r *receiver) Send(req *egress.Request, res *egress.Response) {
 	r.mu.Lock()
 	r.got[at].status = status
 	r.mu.Unlock()
-	*res = egress.Response{Status: status, RetryAfter: retryAfter, Class: classOf(status)}
+	*res = egress.Response{Status: status, RetryAfter: retryAfter, Class: classOf(status), Oversized: r.oversized.Load()}
 }
 
 func classOf(status int) egress.Class {

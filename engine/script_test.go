@@ -350,6 +350,26 @@ func TestFailingEndpointIsTriedSlowly(t *testing.T) {
 	})
 }
 
+// G4: an endpoint whose answers do not end is sent one event at a time.
+func TestOversizedAnswersNarrowTheWindow(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		e := r.endpoint("one", nil)
+		r.receiver.answer = status(200)
+		r.post(100) // opens the window
+		after(time.Second)
+		r.receiver.oversized.Store(true)
+		r.post(50) // narrows it
+		after(time.Second)
+		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 10 * time.Second, "" }
+		before := r.receiver.count()
+		r.post(20)
+		after(5 * time.Second)
+		r.want("attempts under way", r.receiver.count()-before, 1)
+		after(time.Hour)
+		r.want("succeeded", r.lane(e).Rows[delivery.Succeeded], uint64(170))
+	})
+}
+
 // A clock that was a year ahead when retries were scheduled does not make them
 // wait for a year once it is right again.
 func TestClockSetBack(t *testing.T) {

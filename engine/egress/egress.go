@@ -127,6 +127,7 @@ type Response struct {
 	Status     int    // of the final response, or 0 if there was none
 	Class      Class  // decides: Success, Local (not an attempt), or a failure
 	RetryAfter string // the header's value as it came, at most 64 bytes
+	Oversized  bool   // the body is longer than what is read of one, or had not ended in time: it cost the connection
 	Snippet    []byte // start of a non-2xx body as harmless text, at most 1 KiB; valid until the next Send
 	Err        error  // why there is no (valid) response, in words fit for the endpoint's owner; nil if there is one
 

@@ -161,27 +161,28 @@ func (x *exchange) readBody(c *conn, deadline time.Time, res *Response) (complet
 	if res.Class != Success && len(x.header.ContentEncoding()) == 0 {
 		want = maxSnippet
 	}
-	if length >= 0 {
+	var ended bool
+	switch length {
+	case toTheEnd:
+		_, err := x.take(x.in, maxBody, want, res)
+		ended = errors.Is(err, io.EOF)
+	case chunked:
+		_, err := x.take(httputil.NewChunkedReader(x.in), maxBody, want, res)
+		ended = errors.Is(err, io.EOF) && x.header.ReadTrailer(x.in) == nil
+	default:
 		got, err := x.take(x.in, min(length, maxBody), want, res)
-		complete = err == nil && got == length
-	} else {
-		complete = x.takeUnknown(length, want, res)
+		ended = err == nil && got == length
 	}
+	res.Oversized = !ended
 	res.Snippet = appendSafe(res.Snippet[:0], res.raw, maxSnippet)
-	return complete && x.in.Buffered() == 0
+	return ended && length != toTheEnd && x.in.Buffered() == 0
 }
 
-// takeUnknown reads a body without a length: chunked (-1), or up to the end of the connection (-2).
-func (x *exchange) takeUnknown(length, want int, res *Response) (complete bool) {
-	if length != -1 {
-		_, _ = x.take(x.in, maxBody, want, res) // however it ends, the connection is done with
-		return false
-	}
-	if _, err := x.take(httputil.NewChunkedReader(x.in), maxBody, want, res); !errors.Is(err, io.EOF) {
-		return false
-	}
-	return x.header.ReadTrailer(x.in) == nil
-}
+// What fasthttp gives as the length of a body that has none.
+const (
+	chunked  = -1
+	toTheEnd = -2 // of the connection
+)
 
 // take reads up to limit bytes, the first want of them into res.raw. It ends early with the reader's error.
 func (x *exchange) take(r io.Reader, limit, want int, res *Response) (n int, err error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -156,7 +157,7 @@ func TestSendHostileReceivers(t *testing.T) {
 		atMost time.Duration // how long the attempt may take; 0 is within, and a bit
 	}{
 		{"accepts", respond(okResponse), long, Success, 200, long},
-		{"accepts without a body", respond("HTTP/1.1 204 No Content\r\n\r\n"), long, Success, 204, long},
+		{"accepts and has no body", respond("HTTP/1.1 204 No Content\r\n\r\n"), long, Success, 204, long},
 		{"accepts after early hints", respond("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + okResponse), long, Success, 200, long},
 		{"closes at once", func(net.Conn) {}, long, Reset, 0, long},
 		{"resets", func(c net.Conn) { readRequest(bufio.NewReader(c)); c.(*net.TCPConn).SetLinger(0) }, long, Reset, 0, long},
@@ -206,6 +207,10 @@ func TestSendHostileReceivers(t *testing.T) {
 			}
 			if hasErr := res.Err != nil; hasErr != (res.Status == 0 || res.Class == BadResponse) {
 				t.Errorf("got error %v with status %d", res.Err, res.Status)
+			}
+			unended := []string{"accepts, then", "accepts with", "fails, then"}
+			if want := slices.ContainsFunc(unended, func(p string) bool { return strings.HasPrefix(tt.name, p) }); res.Oversized != want && res.Class != BadResponse {
+				t.Errorf("got oversized %v, want %v", res.Oversized, want)
 			}
 		})
 	}
