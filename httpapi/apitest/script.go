@@ -32,7 +32,7 @@ import (
 // sends none. Of the answer's headers only those in shownHeaders are written.
 // What differs from run to run is replaced by a name: an id, key or secret by
 // $ and its prefix with a number, such as $evt1, times by $time, cursors by
-// $cursor1, versions by $version1, signatures by $signature1. A later request
+// $cursor1, versions by $version1, signatures by $signature. A later request
 // may use the names. In its headers $sign(SECRET) is a signature of the body,
 // see sign.
 //
@@ -282,7 +282,7 @@ func (p *player) name(text string) string {
 		case part[8] != "":
 			return p.nameOf(part[8], value)
 		case strings.HasPrefix(value, "t=") || strings.HasPrefix(value, "v1,"):
-			return p.nameOf("signature", value)
+			return "$signature"
 		case value[0] == '"':
 			return `"` + p.nameOf("version", strings.Trim(value, `"`)) + `"`
 		}

@@ -155,6 +155,7 @@ type attemptView struct {
 	ErrorClass *string   `json:"error_class"`
 	Snippet    *string   `json:"response_snippet"`
 	SecretID   *string   `json:"secret_id"` // of the newest secret that signed
+	Signature  *string   `json:"signature"` // value of the header; null = there was none, or its secret is forgotten
 }
 
 // listAttempts shows all attempts of a delivery, the first one first. There are
@@ -164,19 +165,32 @@ func (a *api) listAttempts(c *wire.Ctx) error {
 	if err != nil {
 		return err
 	}
-	attempts, found, err := a.ledger.Attempts(c.Organization, id)
+	d, found, err := a.ledger.Delivery(c.Organization, id)
 	if err != nil {
 		return err
 	}
 	if !found {
 		return wire.NotFound("delivery")
 	}
+	attempts, _, err := a.ledger.Attempts(c.Organization, id)
+	if err != nil {
+		return err
+	}
+	payload, err := a.ledger.AppendPayload(nil, d)
+	if err != nil {
+		return err
+	}
 	answer := list[attemptView]{Data: []attemptView{}}
 	for i := range attempts {
 		t := &attempts[i]
+		signature, err := a.engine.Signature(d, t, payload)
+		if err != nil {
+			return err
+		}
 		answer.Data = append(answer.Data, attemptView{
 			N: t.N, At: wire.Time(t.At), Duration: t.Duration, Status: wire.OrNull(t.Status),
 			ErrorClass: errorClass(t), Snippet: wire.OrNull(t.Snippet), SecretID: wire.OrNull(t.Secret),
+			Signature: wire.OrNull(signature),
 		})
 	}
 	return c.JSON(fasthttp.StatusOK, answer)

@@ -43,6 +43,7 @@ type Engine interface {
 
 	RetryDelivery(ctx context.Context, org string, id delivery.ID, audit ledger.Audit) error
 	CancelDelivery(ctx context.Context, org string, id delivery.ID, audit ledger.Audit) error
+	Signature(d *ledger.Delivery, a *delivery.Attempt, payload []byte) (string, error)
 
 	StartReplay(ctx context.Context, org string, spec *ledger.ReplayJob, audit ledger.Audit) (*ledger.ReplayJob, error)
 	PlanReplay(org string, spec *ledger.ReplayJob) (*ledger.ReplayJob, error)
