@@ -1,12 +1,10 @@
 package httpapi
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	stdjson "encoding/json"
 	"log/slog"
 	"sync"
 	"time"
@@ -179,30 +177,13 @@ func checkOnceKey(key []byte) error {
 }
 
 // fingerprintOf sums up the content of a request: its query as it is, and its
-// body in canonical form.
+// body in canonical form, unless it is no JSON.
 func fingerprintOf(c *wire.Ctx) [sha256.Size]byte {
-	return digest(c.URI().QueryString(), canonical(c.PostBody()))
-}
-
-// canonical writes JSON without spaces, with the members of objects in order and
-// with as few escapes as can be, so that the same content has the same text
-// however a client wrote it. Numbers stay as they are, and so does what is not
-// JSON.
-func canonical(body []byte) []byte {
-	if json.Check(body) != nil {
-		return body
+	body := c.PostBody()
+	if same, err := json.Canonical(body); err == nil {
+		body = same
 	}
-	decoder := stdjson.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	var value any
-	if decoder.Decode(&value) != nil {
-		return body
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return body
-	}
-	return text
+	return digest(c.URI().QueryString(), body)
 }
 
 // digest hashes parts so that no two lists of parts look the same.

@@ -57,23 +57,23 @@ const (
 
 // Command is a Command record: one verb on one object.
 type Command struct {
-	Audit        Audit        `json:"audit"`
-	Verb         Verb         `json:"verb"`
-	Organization string       `json:"organization,omitempty"` // owner of the object; another's is ErrNotFound
-	Endpoint     endpoint.Key `json:"endpoint,omitempty"`
-	Event        wal.Pos      `json:"event,omitempty"`
-	EventID      event.ID     `json:"event_id,omitzero"`
-	Replay       uint32       `json:"replay,omitempty"`
-	Due          int64        `json:"due,omitempty"` // of a retry, Unix ms; 0 = the record's time
-	Reason       string       `json:"reason,omitempty"`
-	Before       wal.Pos      `json:"before,omitempty"`
-	Limit        int          `json:"limit,omitempty"`
-	Job          *ReplayJob   `json:"job,omitempty"`
-	JobID        event.ID     `json:"job_id,omitzero"`
-	Events       []wal.Pos    `json:"events,omitempty"`       // in log order
-	BeforeTime   int64        `json:"before_time,omitempty"`  // Unix ms
-	AuditBefore  int64        `json:"audit_before,omitempty"` // Unix ms
-	Uses map[string]int64 `json:"uses,omitempty"` // by key id; Unix ms
+	Audit        Audit            `json:"audit"`
+	Verb         Verb             `json:"verb"`
+	Organization string           `json:"organization,omitempty"` // owner of the object; another's is ErrNotFound
+	Endpoint     endpoint.Key     `json:"endpoint,omitempty"`
+	Event        wal.Pos          `json:"event,omitempty"`
+	EventID      event.ID         `json:"event_id,omitzero"`
+	Replay       uint32           `json:"replay,omitempty"`
+	Due          int64            `json:"due,omitempty"` // of a retry, Unix ms; 0 = the record's time
+	Reason       string           `json:"reason,omitempty"`
+	Before       wal.Pos          `json:"before,omitempty"`
+	Limit        int              `json:"limit,omitempty"`
+	Job          *ReplayJob       `json:"job,omitempty"`
+	JobID        event.ID         `json:"job_id,omitzero"`
+	Events       []wal.Pos        `json:"events,omitempty"`       // in log order
+	BeforeTime   int64            `json:"before_time,omitempty"`  // Unix ms
+	AuditBefore  int64            `json:"audit_before,omitempty"` // Unix ms
+	Uses         map[string]int64 `json:"uses,omitempty"`         // by key id; Unix ms
 }
 
 // Organization is a tenant. Everything but itself and its keys lives in the
