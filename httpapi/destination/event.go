@@ -74,7 +74,7 @@ func names(c *wire.Ctx, header, value string) bool {
 
 // listEvents shows the events of an organization, the newest first. Times are
 // compared with created as it is shown: when the event happened, which its
-// producer can say. Only events that came in long before are not looked at.
+// producer can say.
 func (a *api) listEvents(c *wire.Ctx) error {
 	f := eventFilter{query: url.Values{}, until: math.MaxInt64}
 	if err := f.read(c); err != nil {
@@ -99,8 +99,9 @@ func (a *api) listEvents(c *wire.Ctx) error {
 const (
 	maxTypes = 20
 
-	// clockLead is how far ahead of this server's clock those of producers are
-	// taken to be: an event does not come in before it happened, but for that.
+	// clockLead is how far ahead of this server's clock those of producers may be.
+	// But for that an event happens before it comes in, so that what came in
+	// earlier need not be looked at.
 	clockLead = 24 * 60 * 60 * 1000 // ms
 )
 

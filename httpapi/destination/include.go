@@ -3,7 +3,6 @@ package destination
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hookwheel/hookwheel/httpapi/wire"
@@ -60,5 +59,5 @@ func queryList(c *wire.Ctx, name string) (values []string) {
 func isIndex(text string) bool {
 	digits, ok := strings.CutPrefix(text, "[")
 	digits, closed := strings.CutSuffix(digits, "]")
-	return ok && closed && !slices.ContainsFunc([]byte(digits), func(b byte) bool { return b < '0' || b > '9' })
+	return ok && closed && strings.Trim(digits, "0123456789") == ""
 }
