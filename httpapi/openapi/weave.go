@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/http"
 	"slices"
@@ -44,9 +43,7 @@ func weave(version string, dialects []*wire.Dialect) ([]byte, error) {
 		fragments[i] = w.declare(d)
 	}
 	for i, d := range dialects {
-		if fragments[i] != nil {
-			w.describe(d, fragments[i])
-		}
+		w.describe(d, fragments[i])
 	}
 	for _, schema := range w.components["schemas"] {
 		requireAll(schema)
@@ -81,9 +78,6 @@ func (w *weaver) ref(kind, name string) object {
 // declare reads what is said of a dialect and adds what others may refer to.
 func (w *weaver) declare(d *wire.Dialect) *fragment {
 	f, err := readFragment(d.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
 		w.faults = append(w.faults, err)
 		return &fragment{}
@@ -107,6 +101,7 @@ func (w *weaver) describe(d *wire.Dialect, f *fragment) {
 		name := r.Method + " " + r.Pattern
 		op, ok := f.Operations[name]
 		if !ok {
+			w.fault("%s: nothing describes %s", d.Name, name)
 			continue
 		}
 		delete(f.Operations, name)
