@@ -166,11 +166,14 @@ func (c *checked) RoundTrip(request *http.Request) (*http.Response, error) {
 // operation.
 func (c *checked) exchange(request *http.Request, body []byte, response *http.Response, text []byte) error {
 	path := request.URL.EscapedPath()
-	op, found := c.find(request.Method, path)
-	if !found && response.StatusCode != http.StatusNotFound {
-		op, found = c.find(request.Method, strings.TrimSuffix(path, "/")) // a dialect may not mind
+	pattern, op := c.find(request.Method, path)
+	if pattern == "" && response.StatusCode != http.StatusNotFound {
+		pattern, op = c.find(request.Method, strings.TrimSuffix(path, "/")) // a dialect may not mind
 	}
-	if !found {
+	if pattern == "" {
+		if response.StatusCode < http.StatusBadRequest {
+			return errors.New("there is no such operation")
+		}
 		return nil
 	}
 	status, known := op.Responses[strconv.Itoa(response.StatusCode)]
@@ -194,9 +197,9 @@ func (c *checked) exchange(request *http.Request, body []byte, response *http.Re
 	return errors.Join(errs...)
 }
 
-// find finds the operation of a path, by the rules of the router: the more of
-// the pattern is literal, the better.
-func (c *checked) find(method, path string) (best described, found bool) {
+// find finds the operation of a path and its pattern, "" if there is none, by the
+// rules of the router: the more of the pattern is literal, the better.
+func (c *checked) find(method, path string) (best string, op described) {
 	segments := strings.Split(path, "/")
 	most := -1
 	for pattern, methods := range c.paths {
@@ -210,11 +213,11 @@ func (c *checked) find(method, path string) (best described, found bool) {
 				literal = -len(parts)
 			}
 		}
-		if op, has := methods[strings.ToLower(method)]; has && len(parts) == len(segments) && literal > most {
-			best, found, most = op, true, literal
+		if found, has := methods[strings.ToLower(method)]; has && len(parts) == len(segments) && literal > most {
+			best, op, most = pattern, found, literal
 		}
 	}
-	return best, found
+	return best, op
 }
 
 // query compares parameters as they were sent: as text, or as the number, the

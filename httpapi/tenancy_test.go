@@ -128,7 +128,7 @@ func (w *world) foreignHeaders(r route, key string) {
 
 // foreignQuery puts ids of org_acme into every parameter that takes one.
 func (w *world) foreignQuery(r route, key string) {
-	op, _ := w.api.find(strings.ToLower(r.Method), r.Pattern)
+	_, op := w.api.find(r.Method, r.Pattern)
 	for _, reference := range op.Parameters {
 		p := reference.in(w.api.shared.Parameters)
 		if p.In != "query" {
@@ -187,7 +187,7 @@ func TestTenancyOfCursors(t *testing.T) {
 		if r.Method != "GET" || r.object() {
 			continue
 		}
-		op, _ := w.api.find("get", r.Pattern)
+		_, op := w.api.find("GET", r.Pattern)
 		if !slices.ContainsFunc(op.Parameters, func(p reference[parameter]) bool { return p.in(w.api.shared.Parameters).Name == "limit" }) {
 			continue
 		}

@@ -26,14 +26,8 @@ const fieldsFile = "fields.txt"
 func CheckFields(t *testing.T, dir string) {
 	t.Helper()
 	shown := shown{}
-	for _, path := range scripts(t, dir) {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range parse(t, string(text)) {
-			shown.step(&s)
-		}
+	for _, s := range steps(t, dir) {
+		shown.step(&s)
 	}
 	file, err := os.Open(filepath.Join(dir, fieldsFile))
 	if err != nil {
@@ -56,6 +50,40 @@ func CheckFields(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 }
+
+// steps are those of all scripts of a directory.
+func steps(t *testing.T, dir string) (all []step) {
+	t.Helper()
+	for _, path := range scripts(t, dir) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, parse(t, string(text))...)
+	}
+	return all
+}
+
+// Answer is what a script says is answered to a request.
+type Answer struct {
+	Method, Path, Status string
+	fields               shown
+}
+
+// Answers are those of all scripts of a directory.
+func Answers(t *testing.T, dir string) (all []Answer) {
+	t.Helper()
+	for _, s := range steps(t, dir) {
+		path, _, _ := strings.Cut(s.target, "?")
+		a := Answer{Method: s.method, Path: path, Status: s.status, fields: shown{}}
+		a.fields.body("response", s.answer)
+		all = append(all, a)
+	}
+	return all
+}
+
+// Has reports whether the answer has a member, such as data[].id.
+func (a *Answer) Has(member string) bool { return a.fields.has("response", member) }
 
 // shown has every kind and name that scripts show.
 type shown map[[2]string]bool
