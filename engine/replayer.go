@@ -31,8 +31,8 @@ const (
 // is looked at again after a restart.
 type replayer struct {
 	engine *Engine
-	job    *ledger.ReplayJob
-	lines  []replayLine
+	job    *ledger.ReplayJob // as it was at the beginning of the round
+	lines  []replayLine      // that are not at their end; nil = not read yet
 	ready  int64 // Unix ms; nothing is made before, for the job's rate
 }
 
@@ -70,64 +70,60 @@ func (e *Engine) resumeReplays() error {
 // organization.
 var errReplayEnded = errors.New("the replay has ended")
 
+// run works until the job has ended. It looks at least once a second whether it
+// has been canceled.
 func (r *replayer) run(ctx context.Context, org string, id event.ID) {
-	err := r.begin(org, id)
-	for pause := replayPause; ; {
-		moved := false
-		if err == nil {
-			moved, err = r.round(ctx)
-		}
+	failing := false
+	for pause := replayPause; ctx.Err() == nil; {
+		moved, err := r.round(ctx, org, id)
 		switch {
-		case ctx.Err() != nil || errors.Is(err, errReplayEnded) || errors.Is(err, ledger.ErrStopped):
+		case errors.Is(err, errReplayEnded) || errors.Is(err, ledger.ErrStopped):
 			return
 		case err != nil:
-			r.engine.logger.Warn("replay is interrupted, it is tried again", "replay", ledger.FormatReplayID(id), "organization", org, "error", err)
+			if !failing && ctx.Err() == nil {
+				r.engine.logger.Warn("replay is interrupted, it is tried again", "replay", ledger.FormatReplayID(id), "organization", org, "error", err)
+			}
+			r.lines = nil // whether the last command counts is not known: look again
 			pause = maxReplayPause
 		case moved:
 			pause = replayPause
+		}
+		failing = err != nil
+		if moved && err == nil {
 			continue
 		}
-		wait := max(pause, time.Duration(r.ready-r.engine.now())*time.Millisecond)
+		wait := pause
+		if ahead := time.Duration(r.ready-r.engine.now()) * time.Millisecond; ahead > 0 {
+			wait = min(ahead, maxReplayPause)
+		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-time.After(wait):
 		}
 		pause = min(2*pause, maxReplayPause)
-		if err != nil { // whether the last command counts is not known: look
-			err = r.begin(org, id)
-		}
 	}
-}
-
-// begin reads where the job stands.
-func (r *replayer) begin(org string, id event.ID) (err error) {
-	job, found, err := r.engine.ledger.ReplayJob(org, id)
-	if err != nil {
-		return err
-	}
-	if !found || job.State != ledger.ReplayRunning {
-		return errReplayEnded
-	}
-	r.job, r.lines = job, r.lines[:0]
-	for _, key := range r.engine.replayEndpoints(job) {
-		next, err := r.engine.ledger.ReplayLine(org, id, key)
-		if err != nil {
-			return err
-		}
-		r.lines = append(r.lines, replayLine{key, next})
-	}
-	return nil
 }
 
 // round does for every line what can be done now.
-func (r *replayer) round(ctx context.Context) (moved bool, err error) {
+func (r *replayer) round(ctx context.Context, org string, id event.ID) (moved bool, err error) {
+	var found bool
+	r.job, found, err = r.engine.ledger.ReplayJob(org, id)
+	if err != nil {
+		return false, err
+	}
+	if !found || r.job.State != ledger.ReplayRunning {
+		return false, errReplayEnded
+	}
+	if r.lines == nil {
+		if r.lines, err = r.begin(); err != nil {
+			return false, err
+		}
+	}
 	left := r.lines[:0]
-	for i, line := range r.lines {
+	for _, line := range r.lines {
 		went, done, err := r.step(ctx, &line)
 		moved = moved || went
 		if err != nil {
-			r.lines = append(left, r.lines[i:]...)
 			return moved, err
 		}
 		if !done {
@@ -143,6 +139,19 @@ func (r *replayer) round(ctx context.Context) (moved bool, err error) {
 		err = errReplayEnded
 	}
 	return true, err
+}
+
+// begin reads where the lines stand.
+func (r *replayer) begin() ([]replayLine, error) {
+	lines := []replayLine{}
+	for _, key := range r.engine.replayEndpoints(r.job) {
+		next, err := r.engine.ledger.ReplayLine(r.job.Organization, r.job.ID, key)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, replayLine{key, next})
+	}
+	return lines, nil
 }
 
 func (r *replayer) command(verb ledger.Verb) *ledger.Command {

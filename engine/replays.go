@@ -18,7 +18,8 @@ const (
 	MaxRunningReplays  = 10   // of one organization at a time
 	MaxReplayEndpoints = 1000 // that one replay names
 
-	// The count of what a filter chooses looks at no more deliveries than this.
+	// When it has looked at so many events, the count of what a filter chooses
+	// ends.
 	maxCounted = 10_000
 )
 
@@ -113,11 +114,11 @@ func (e *Engine) countReplay(job *ledger.ReplayJob) error {
 	looked := 0
 	for _, key := range e.replayEndpoints(job) {
 		for from, more := wal.Pos(0), true; more; more = from != 0 {
-			if looked == maxCounted {
+			if looked >= maxCounted {
 				job.MatchedMore = true
 				return nil
 			}
-			chosen, err := e.ledger.ChooseReplays(job, key, from, min(bulkChunk, maxCounted-looked))
+			chosen, err := e.ledger.ChooseReplays(job, key, from, bulkChunk)
 			if err != nil {
 				return err
 			}
@@ -174,22 +175,25 @@ func (e *Engine) ReplayEvent(ctx context.Context, org string, id event.ID, endpo
 		return nil, nil, ledger.ErrNotFound
 	}
 	to, err := e.owedTo(&a, endpointIDs)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, key := range to {
-		id, isNew, err := e.replayTo(ctx, &a, key, audit)
-		switch {
-		case errors.Is(err, ledger.ErrNotFound): // deleted in the meantime
-		case err != nil:
-			return made, waiting, err
-		case isNew:
-			made = append(made, id)
-		default:
-			waiting = append(waiting, id)
+	for len(to) > 0 && err == nil {
+		var orders []*ledger.Command
+		if orders, waiting, err = e.replayOrders(&a, to, waiting, audit); err != nil || len(orders) == 0 {
+			break
+		}
+		var verdicts []ledger.Verdict
+		verdicts, err = e.ledger.Commands(ctx, org, orders)
+		to = to[:0]
+		for i, v := range verdicts {
+			switch c := orders[i]; {
+			case v.Err == nil:
+				made = append(made, delivery.ID{Event: id, Endpoint: uint64(c.Endpoint), Replay: c.Replay})
+			case !errors.Is(v.Err, ledger.ErrNotFound): // somebody else was faster; else the endpoint is deleted
+				to = append(to, c.Endpoint)
+			}
 		}
 	}
-	return made, waiting, nil
+	e.metrics.replayed.Add(len(made))
+	return made, waiting, err
 }
 
 // owedTo are the living endpoints that were owed an event, or those of them
@@ -228,29 +232,23 @@ func (e *Engine) owedTo(a *ledger.Accepted, ids []string) (keys []endpoint.Key, 
 	return keys, nil
 }
 
-// replayTo makes one new delivery, or finds the one that is on its way.
-func (e *Engine) replayTo(ctx context.Context, a *ledger.Accepted, key endpoint.Key, audit ledger.Audit) (id delivery.ID, isNew bool, err error) {
-	for {
+// replayOrders are the commands that make new deliveries of an event. Where one
+// is on its way, its id is added to waiting instead.
+func (e *Engine) replayOrders(a *ledger.Accepted, to []endpoint.Key, waiting []delivery.ID, audit ledger.Audit) ([]*ledger.Command, []delivery.ID, error) {
+	var orders []*ledger.Command
+	for _, key := range to {
 		newest, row, found, err := e.ledger.NewestDelivery(a.Organization, key, a.Pos)
 		if err != nil {
-			return id, false, err
+			return nil, waiting, err
 		}
-		id = delivery.ID{Event: a.ID, Endpoint: uint64(key), Replay: newest.Replay}
 		if !found || !row.State.Terminal() {
-			return id, false, nil
+			waiting = append(waiting, delivery.ID{Event: a.ID, Endpoint: uint64(key), Replay: newest.Replay})
+			continue
 		}
-		id.Replay++
-		_, err = e.ledger.Command(ctx, &ledger.Command{
+		orders = append(orders, &ledger.Command{
 			Audit: audit, Verb: ledger.Replay, Organization: a.Organization,
-			Endpoint: key, Event: a.Pos, EventID: a.ID, Replay: id.Replay, Due: e.now(),
+			Endpoint: key, Event: a.Pos, EventID: a.ID, Replay: newest.Replay + 1, Due: e.now(),
 		})
-		switch {
-		case errors.Is(err, ledger.ErrChanged), errors.Is(err, ledger.ErrForbidden):
-			continue // somebody else was faster
-		case err != nil:
-			return id, false, err
-		}
-		e.metrics.replayed.Inc()
-		return id, true, nil
 	}
+	return orders, waiting, nil
 }

@@ -126,6 +126,18 @@ func TestReplayWaitsForEachEndpointAlone(t *testing.T) {
 		if got := len(o.outside.sendings()) - sent; got != n {
 			t.Errorf("sent: got %d, want the %d of the third", got, n)
 		}
+		second := o.startReplay(&ledger.ReplayJob{EndpointIDs: []string{paused.ID}})
+		settle(time.Minute)
+		if got := o.metrics.replays.Get(); got != 2 {
+			t.Errorf("running: got %v, want 2", got)
+		}
+		if _, err := o.CancelReplay(t.Context(), acme, second.ID, someone); err != nil {
+			t.Fatal(err)
+		}
+		settle(maxReplayPause)
+		if got := o.metrics.replays.Get(); got != 1 {
+			t.Errorf("running after one that could do nothing was canceled: got %v, want 1", got)
+		}
 		if err := o.DeleteEndpoint(t.Context(), acme, deleted.ID, someone); err != nil {
 			t.Fatal(err)
 		}

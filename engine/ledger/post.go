@@ -175,6 +175,17 @@ func (l *Ledger) CommandAt(ctx context.Context, p int, c *Command) (Verdict, err
 	return l.order(ctx, p, wal.Command, encode(c))
 }
 
+// Commands writes several commands of one organization at once. Each has a
+// verdict of its own; the error is one of Post's.
+func (l *Ledger) Commands(ctx context.Context, org string, list []*Command) ([]Verdict, error) {
+	s := l.newSubmission()
+	for _, c := range list {
+		s.data = append(s.data, encode(c)...)
+		s.add(wal.Command, NewID())
+	}
+	return l.submit(ctx, l.PartitionOf(org), s, false, nil)
+}
+
 func (l *Ledger) order(ctx context.Context, p int, kind wal.Kind, data []byte) (Verdict, error) {
 	s := l.newSubmission()
 	s.data = append(s.data, data...)

@@ -80,13 +80,17 @@ func (pt *partition) lastReplay(ep endpoint.Key, at wal.Pos) (n uint32, err erro
 type Chosen struct {
 	Events   []wal.Pos // in log order
 	Next     wal.Pos   // where to go on looking; 0 = this was all
-	Examined int       // deliveries that were looked at
+	Examined int       // events that were looked at
 }
 
+// maxCandidates bounds how many events ChooseReplays examines.
+const maxCandidates = 1000
+
 // ChooseReplays looks from a position on for what a job is to replay to one of
-// its endpoints. It examines at most limit events, and reads those whose type
-// or time matters.
-func (l *Ledger) ChooseReplays(job *ReplayJob, ep endpoint.Key, from wal.Pos, limit int) (c Chosen, err error) {
+// its endpoints, at most most events. It examines no more than 1,000, and reads
+// those whose type or time matters: a part with few events, or none, is not the
+// end unless Next says so.
+func (l *Ledger) ChooseReplays(job *ReplayJob, ep endpoint.Key, from wal.Pos, most int) (c Chosen, err error) {
 	pt := l.partition(job.Organization)
 	if pt.rows(ep, job.States) == 0 {
 		return Chosen{}, nil
@@ -96,26 +100,37 @@ func (l *Ledger) ChooseReplays(job *ReplayJob, ep endpoint.Key, from wal.Pos, li
 		return Chosen{}, err
 	}
 	defer past.Close()
-	candidates, next, err := pt.candidates(job, ep, from, limit)
+	patterns, err := job.patterns()
 	if err != nil {
 		return Chosen{}, err
 	}
-	c = Chosen{Next: next, Examined: len(candidates)}
-	patterns, err := job.patterns()
+	candidates, next, err := pt.candidates(job, ep, from, maxCandidates)
+	if err != nil {
+		return Chosen{}, err
+	}
 	for _, at := range candidates {
-		if err != nil {
-			return c, err
+		if len(c.Events) == most {
+			next = at
+			break
 		}
-		_, row, found, failed := past.newest(at)
-		if err = failed; err != nil || !found || !job.States.Has(row.State) {
+		c.Examined++
+		_, row, found, err := past.newest(at)
+		if err != nil {
+			return Chosen{}, err
+		}
+		if !found || !job.States.Has(row.State) {
 			continue
 		}
-		var wanted bool
-		if wanted, err = pt.wants(job, patterns, at); wanted {
+		wanted, err := pt.wants(job, patterns, at)
+		if err != nil {
+			return Chosen{}, err
+		}
+		if wanted {
 			c.Events = append(c.Events, at)
 		}
 	}
-	return c, err
+	c.Next = next
+	return c, nil
 }
 
 func (j *ReplayJob) patterns() (list []endpoint.Pattern, err error) {

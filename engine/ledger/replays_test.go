@@ -46,8 +46,8 @@ func (f *fixture) chosen(job *ReplayJob, e *endpoint.Endpoint, limit int) (all [
 	for from := wal.Pos(0); ; {
 		c, err := f.ChooseReplays(job, e.Key, from, limit)
 		f.mustDo(err)
-		if c.Examined > limit || c.Next != 0 && c.Next <= from {
-			f.t.Fatalf("from %d: examined %d, next %d", from, c.Examined, c.Next)
+		if len(c.Events) > limit || c.Next != 0 && c.Next <= from {
+			f.t.Fatalf("from %d: got %d events, next %d, want at most %d, and a next that is further", from, len(c.Events), c.Next, limit)
 		}
 		all = append(all, c.Events...)
 		if from = c.Next; from == 0 {
