@@ -90,7 +90,7 @@ func changed(now, next map[string]json.RawMessage) []string {
 }
 
 // bookkeeping is what nobody sets: it follows from other fields or from the log.
-var bookkeeping = []string{"key", "version", "created_at", "updated_at", "state_since", "target", "from", "spans", "last_used_at"}
+var bookkeeping = []string{"key", "version", "created_at", "updated_at", "state_since", "target", "from", "spans", "retired", "last_used_at"}
 
 // fields takes an object apart. Of an endpoint's spans the last one counts.
 func fields(object any) map[string]json.RawMessage {
