@@ -30,16 +30,16 @@ type Window struct {
 // Deliveries goes through the events of the organization, which is hopeless for
 // an endpoint that is owed one event in a million. This goes through what the
 // endpoint has: its rows, and merged into them what was never tried. That has
-// no rows, so it is looked for among the newest 10,000 events, and what waits
-// longer is left out. Of rows too no more than 10,000 are examined; if the part
-// is not complete then, the error is ErrTooFar.
+// no rows, so it is looked for among the newest 10,000 events. Of rows too no
+// more than 10,000 are examined. A part that is not complete then may have more
+// behind; if there is nothing in it, the error is ErrTooFar.
 func (l *Ledger) History(org string, ep endpoint.Key, w Window, visit func(*Delivery) error) (n int, more bool, err error) {
 	pt := l.partition(org)
 	o, found := l.EndpointByKey(org, ep)
 	if !found || o.DeletedAt != 0 {
 		return 0, false, nil
 	}
-	untried, err := pt.untried(&o, w)
+	untried, tooFar, err := pt.untried(&o, w)
 	if err != nil {
 		return 0, false, err
 	}
@@ -63,21 +63,24 @@ func (l *Ledger) History(org string, ep endpoint.Key, w Window, visit func(*Deli
 		n++
 		return true, visit(d)
 	})
-	if errors.Is(err, ErrTooFar) && n == w.Skip+w.Take {
+	if errors.Is(err, ErrTooFar) || err == nil && !more && tooFar {
+		if n <= w.Skip {
+			return n, false, ErrTooFar
+		}
 		return n, true, nil
 	}
 	return n, more, err
 }
 
 // untried are the newest of the deliveries that have no row, as many as the
-// window can show.
-func (pt *partition) untried(o *Overview, w Window) ([]Ref, error) {
+// window can show, unless the others are too far.
+func (pt *partition) untried(o *Overview, w Window) (refs []Ref, tooFar bool, err error) {
 	if o.Lane.Backlog() == 0 || w.States != 0 && !w.States.Has(delivery.Pending) {
-		return nil, nil
+		return nil, false, nil
 	}
 	limit := int(min(o.Lane.Backlog(), uint64(w.Skip+w.Take+1)))
 	r := newReader[Ref](Page{Limit: limit})
-	err := eachEvent(r, pt, o.Organization, "", timeRange{}, func(cursor []byte, read readEvent) (bool, error) {
+	err = eachEvent(r, pt, o.Organization, "", timeRange{}, func(cursor []byte, read readEvent) (bool, error) {
 		more, err := r.offer(cursor, func() (*Ref, error) {
 			a, found, err := read()
 			if err != nil || !found || o.Owes(uint64(a.Pos), a.Event) != endpoint.Owed {
@@ -93,7 +96,7 @@ func (pt *partition) untried(o *Overview, w Window) ([]Ref, error) {
 		return more && len(r.list.Items) < limit, err
 	})
 	slices.SortFunc(r.list.Items, newerFirst)
-	return r.list.Items, err
+	return r.list.Items, r.more, err
 }
 
 func newerFirst(a, b Ref) int {
