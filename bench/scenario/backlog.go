@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hookwheel/hookwheel/bench/sink"
@@ -92,8 +93,8 @@ func (l *lab) pile(ctx context.Context, e *engine, events int) (flow, error) {
 	return workload{batch: 100, events: events}.pour(ctx, l, e)
 }
 
-// catchUp lets an endpoint that is a million events behind come back while
-// another is delivered to at a fixed rate.
+// catchUp lets an endpoint that is a million events behind come back, first
+// beside another that is delivered to at a fixed rate, then alone.
 var catchUp = scenario{
 	name:  "catch-up",
 	about: "an endpoint that is a million events behind comes back while another is live",
@@ -147,16 +148,28 @@ var catchUp = scenario{
 		if err := watch("catches up"); err != nil {
 			return run{}, err
 		}
-		got, err := l.awaitReceipts(ctx, sink.Rest, piled.posted.Events)
+		beside, err := l.sink.Stats(ctx, sink.Rest)
 		if err != nil {
 			return run{}, err
 		}
-		rate := float64(got.Receipts) / time.Duration(got.Last-got.First).Seconds()
+		all, err := l.awaitReceipts(ctx, sink.Rest, piled.posted.Events)
+		if err != nil {
+			return run{}, err
+		}
+		if all.Duplicates != 0 {
+			return run{}, fmt.Errorf("%d events came twice", all.Duplicates)
+		}
+		rate := func(from, to sink.Stats, since int64) float64 {
+			return float64(to.Receipts-from.Receipts) / time.Duration(to.Last-since).Seconds()
+		}
 		return run{
-			figures: []Figure{{
-				Name: "catch-up from disk, beside 2,000 live deliveries/s", Unit: "deliveries/s",
-				Value: rate, Reference: direct.rate, Against: "live, 100 per POST", Goal: Goal{Must: 0.8, Aim: 0.9},
-			}},
+			figures: []Figure{
+				{
+					Name: "catch-up from disk", Unit: "deliveries/s", Value: rate(beside, all, beside.Last),
+					Reference: direct.rate, Against: "live, 100 per POST", Goal: Goal{Must: 0.9, Aim: 1},
+				},
+				{Name: "catch-up beside 2,000 live deliveries/s", Unit: "deliveries/s", Value: rate(sink.Stats{}, beside, beside.First)},
+			},
 			tables: []Table{table},
 		}, nil
 	},
