@@ -56,6 +56,7 @@ func (pt *partition) changeEndpoint(b *kv.Batch, r *wal.Rec, c *Change) error {
 // putEndpoint stores a version of an endpoint and makes it the one in force.
 func (pt *partition) putEndpoint(b *kv.Batch, r *wal.Rec, e *endpoint.Endpoint) *member {
 	e.Version, e.UpdatedAt = uint64(r.Pos), r.At
+	e.Compact()
 	b.Set(pt.objectKey(objectEndpoint, e.ID), encode(e))
 	m := pt.register(e)
 	pt.scratch.applied.Endpoints = append(pt.scratch.applied.Endpoints, e)

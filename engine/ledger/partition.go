@@ -144,6 +144,7 @@ func (pt *partition) loadObjects() error {
 		case objectEndpoint:
 			e := new(endpoint.Endpoint)
 			if err = json.Unmarshal(v, e); err == nil {
+				e.Compact()
 				pt.register(e)
 			}
 		case objectOrganization:

@@ -21,6 +21,7 @@ import (
 	"maps"
 	"net"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -146,6 +147,7 @@ func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	o.Engine.Sender, o.Engine.Bus, o.Engine.CheckURL = s.client, s.bridge, s.client.Check
 	o.Engine.Logger, o.Engine.Version = o.Logger, o.Build.Version
 	s.engine, err = engine.Open(ctx, o.Engine)
+	debug.FreeOSMemory() // what only reading the store took
 	return master, err
 }
 
