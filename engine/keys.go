@@ -12,7 +12,7 @@ import (
 	"github.com/hookwheel/hookwheel/engine/secret"
 )
 
-const maxScopes = 32 // of one key; more than there are
+const maxScopes = 32 // of one key or client; more than there are
 
 // CreateKey makes an API key of an organization, or an admin key if org is "",
 // and returns it with its text, which is kept nowhere. Of spec it takes Name,
@@ -25,7 +25,7 @@ func (e *Engine) CreateKey(ctx context.Context, org string, spec *ledger.Key, au
 			return nil, secret.Secret{}, err
 		}
 	}
-	if err := checkKey(spec, e.now()); err != nil {
+	if err := checkCredential(spec.Name, spec.Scopes, spec.ExpiresAt, e.now()); err != nil {
 		return nil, secret.Secret{}, err
 	}
 	prefix := secret.TestPrefix
@@ -50,16 +50,17 @@ func (e *Engine) CreateKey(ctx context.Context, org string, spec *ledger.Key, au
 	return made, text, nil
 }
 
-func checkKey(k *ledger.Key, now int64) error {
+// checkCredential checks what people say of a new key or client.
+func checkCredential(name string, scopes []string, expiresAt, now int64) error {
 	var faults []endpoint.FieldError
 	fault := func(field, detail string) { faults = append(faults, endpoint.FieldError{Field: field, Detail: detail}) }
-	if len(k.Name) > maxTenantName || !event.ValidText(k.Name) {
+	if len(name) > maxTenantName || !event.ValidText(name) {
 		fault("name", fmt.Sprintf("must be at most %d bytes of UTF-8 without control characters", maxTenantName))
 	}
-	if len(k.Scopes) == 0 || len(k.Scopes) > maxScopes {
+	if len(scopes) == 0 || len(scopes) > maxScopes {
 		fault("scopes", "must name at least one scope")
 	}
-	if k.ExpiresAt != 0 && k.ExpiresAt <= now {
+	if expiresAt != 0 && expiresAt <= now {
 		fault("expires_at", "must be in the future")
 	}
 	if len(faults) > 0 {

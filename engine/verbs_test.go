@@ -272,6 +272,10 @@ func TestWalledOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	client, _, err := o.CreateClient(ctx, acme, &ledger.Client{Name: "c", Scopes: []string{"events:read"}}, someone)
+	if err != nil {
+		t.Fatal(err)
+	}
 	only := func(_ any, err error) error { return err }
 	verbs := map[string]func(org string) error{
 		"update": func(org string) error {
@@ -291,6 +295,7 @@ func TestWalledOff(t *testing.T) {
 		"retry":   func(org string) error { return o.RetryDelivery(ctx, org, id, someone) },
 		"cancel":  func(org string) error { return o.CancelDelivery(ctx, org, id, someone) },
 		"revoke":  func(org string) error { return only(o.RevokeKey(ctx, org, key.ID, someone)) },
+		"dismiss": func(org string) error { return o.DeleteClient(ctx, org, client.ID, someone) },
 	}
 	for name, verb := range verbs {
 		for _, org := range []string{rival, "", "org_none"} {
@@ -302,7 +307,7 @@ func TestWalledOff(t *testing.T) {
 	if now, err := o.endpoint(acme, e.ID); err != nil || now.Version != e.Version {
 		t.Errorf("afterwards: got version %v, %v, want %d: nothing has changed", now, err, e.Version)
 	}
-	for _, name := range []string{"update", "secrets", "test", "rotate", "cancel", "disable", "enable", "resume", "pause", "revoke", "delete"} {
+	for _, name := range []string{"update", "secrets", "test", "rotate", "cancel", "disable", "enable", "resume", "pause", "revoke", "dismiss", "delete"} {
 		if err := verbs[name](acme); err != nil {
 			t.Errorf("%s by its own organization: got %v, want no error", name, err)
 		}

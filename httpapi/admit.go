@@ -69,10 +69,10 @@ func (s *Server) principal(c *wire.Ctx) (auth.Principal, error) {
 	if byPath {
 		want = c.Param(c.Route.Tenant)
 	}
-	p, err := auth.Authenticate(s.options.Tenants, credential, want, time.Now())
+	p, err := s.auth.Authenticate(credential, want, time.Now())
 	if c.Route.Contextual {
 		if errors.Is(err, auth.ErrForeign) || errors.Is(err, auth.ErrNoOrganization) {
-			p, err = auth.Authenticate(s.options.Tenants, credential, c.Header(OrganizationHeader), time.Now())
+			p, err = s.auth.Authenticate(credential, c.Header(OrganizationHeader), time.Now())
 		}
 		return p, err
 	}

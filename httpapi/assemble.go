@@ -9,6 +9,7 @@ import (
 	"github.com/hookwheel/hookwheel/httpapi/destination"
 	"github.com/hookwheel/hookwheel/httpapi/native"
 	"github.com/hookwheel/hookwheel/httpapi/orghook"
+	"github.com/hookwheel/hookwheel/httpapi/subscription"
 	"github.com/hookwheel/hookwheel/httpapi/webhook"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
@@ -29,6 +30,7 @@ func Dialects(e *engine.Engine, set Settings) []*wire.Dialect {
 		destination.Dialect(destination.Options{Ledger: e.Ledger(), Engine: e}),
 		webhook.Dialect(webhook.Options{Ledger: e.Ledger(), Engine: e, Timeout: set.AttemptTimeout}),
 		orghook.Dialect(orghook.Options{Ledger: e.Ledger(), Engine: e, MaxAttempts: set.MaxAttempts}),
+		subscription.Dialect(subscription.Options{Ledger: e.Ledger(), Engine: e}),
 		connector.Dialect(connector.Options{Engine: e, MaxEventSize: set.MaxEventSize}),
 	}
 }

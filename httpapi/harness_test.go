@@ -42,6 +42,8 @@ func (m tenants) KeyByHash(hash [sha256.Size]byte) (auth.Key, bool) {
 	return k, ok
 }
 
+func (tenants) Client(string) (auth.Client, bool) { return auth.Client{}, false }
+
 func (tenants) Livemode(organization string) (livemode, exists bool) {
 	return false, slices.Contains([]string{"default", "org_a", "org_b"}, organization)
 }
@@ -117,7 +119,7 @@ func start(t testing.TB, change func(*Options)) *harness {
 	t.Helper()
 	logs := &syncBuffer{}
 	o := Options{
-		Dialects: testDialects(), Tenants: testKeys(), CursorKey: bytes.Repeat([]byte("k"), 32),
+		Dialects: testDialects(), Tenants: testKeys(), CursorKey: bytes.Repeat([]byte("k"), 32), TokenKey: bytes.Repeat([]byte("t"), 32),
 		Logger:      slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		ReadTimeout: 5 * time.Second,
 	}

@@ -18,7 +18,7 @@ import (
 func limited(t testing.TB, l RateLimit) *Server {
 	t.Helper()
 	s, err := New(Options{
-		Dialects: testDialects(), Tenants: testKeys(), CursorKey: make([]byte, 32),
+		Dialects: testDialects(), Tenants: testKeys(), CursorKey: make([]byte, 32), TokenKey: make([]byte, 32),
 		Logger: slog.New(slog.DiscardHandler), RateLimit: l,
 	})
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) int {
 	if err != nil {
 		return s.options.AnonymousBodySize
 	}
-	_, err = auth.Authenticate(s.options.Tenants, credential, "", time.Now())
+	_, err = s.auth.Authenticate(credential, "", time.Now())
 	if err != nil && !errors.Is(err, auth.ErrNoOrganization) {
 		return s.options.AnonymousBodySize
 	}
@@ -90,6 +90,7 @@ func (s *Server) begin(rc *fasthttp.RequestCtx) *wire.Ctx {
 	c.Reset(rc)
 	c.RequestID = wire.RequestID(rc.Request.Header.Peek("X-Request-Id"))
 	c.Cursors = s.cursors
+	c.Auth = s.auth
 	c.Dialect = s.router.native
 	c.Source, c.Scheme = s.origin(rc)
 	return c

@@ -26,7 +26,7 @@ import (
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
-// Options configure a Server. Tenants and CursorKey are required.
+// Options configure a Server. Tenants and both keys are required.
 type Options struct {
 	Dialects []*wire.Dialect
 	Tenants  auth.Tenants
@@ -39,6 +39,10 @@ type Options struct {
 	// CursorKey encrypts the cursors of lists: at least 16 secret bytes
 	// that stay the same as long as the store.
 	CursorKey []byte
+
+	// TokenKey signs the access tokens of OAuth clients: at least 32 secret
+	// bytes. With another one, clients have to ask for new tokens.
+	TokenKey []byte
 
 	MaxConnections int           // beyond it a connection gets 503 and is closed; 0 = 10,000
 	ReadTimeout    time.Duration // for one whole request, headers and body; 0 = 15 s
@@ -96,6 +100,9 @@ func (o *Options) validate() error {
 	if len(o.CursorKey) < minCursorKey {
 		errs = append(errs, fmt.Errorf("cursor key has %d bytes, needs %d", len(o.CursorKey), minCursorKey))
 	}
+	if len(o.TokenKey) < auth.MinTokenKey {
+		errs = append(errs, fmt.Errorf("token key has %d bytes, needs %d", len(o.TokenKey), auth.MinTokenKey))
+	}
 	if o.RateLimit.PerSecond < 0 || o.RateLimit.Burst < 0 {
 		errs = append(errs, errors.New("rate limit is negative"))
 	}
@@ -110,6 +117,7 @@ type Server struct {
 	options  Options
 	http     *fasthttp.Server
 	router   *router
+	auth     *auth.Authenticator
 	once     *once
 	limits   *limits // nil = none
 	cursors  *wire.Cursors
@@ -124,7 +132,7 @@ func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("http server: %w", err)
 	}
-	s := &Server{options: o, once: newOnce(o.Answers, o.Logger), limits: newLimits(o.RateLimit)}
+	s := &Server{options: o, auth: auth.New(o.Tenants, o.TokenKey), once: newOnce(o.Answers, o.Logger), limits: newLimits(o.RateLimit)}
 	s.contexts.New = func() any { return new(wire.Ctx) }
 	s.stats = newStats(s.connections)
 	var err error

@@ -26,6 +26,15 @@ func (t tenantsOf) KeyByHash(hash [sha256.Size]byte) (auth.Key, bool) {
 	}, true
 }
 
+func (t tenantsOf) Client(id string) (auth.Client, bool) {
+	c, ok := t.Ledger.Client(id)
+	if !ok {
+		return auth.Client{}, false
+	}
+	scopes, _ := auth.ParseScopes(c.Scopes) // as above
+	return auth.Client{ID: c.ID, SecretHash: c.Hash, Organization: c.Organization, Scopes: scopes}, true
+}
+
 func (t tenantsOf) Livemode(organization string) (livemode, exists bool) {
 	o, ok := t.Organization(organization)
 	if !ok {

@@ -36,6 +36,7 @@ const (
 	auditDelivery     = "delivery"
 	auditOrganization = "organization"
 	auditKey          = "api_key"
+	auditClient       = "oauth_client"
 	auditReplay       = "replay"
 )
 
@@ -58,6 +59,13 @@ func (pt *partition) describeChange(c *Change) *AuditEntry {
 		entry := describe(c, auditKey, c.Key.ID, c.Key.Organization, pt.tenants.key(c.Key.ID), c.Key)
 		if c.Key.RevokedAt != 0 {
 			entry.Verb, entry.Changed = "revoke", nil
+		}
+		return entry
+	case c.Client != nil:
+		now, _ := pt.Client(c.Client.ID)
+		entry := describe(c, auditClient, c.Client.ID, c.Client.Organization, now, c.Client)
+		if c.Client.DeletedAt != 0 {
+			entry.Verb, entry.Changed = "delete", nil
 		}
 		return entry
 	}

@@ -51,6 +51,8 @@ func TestAudit(t *testing.T) {
 	change(Change{Key: &Key{ID: "key_2", Organization: "org_a"}})
 	k := f.Keys("org_a")[0]
 	change(Change{Base: k.Version, Key: &Key{ID: "key_2", Organization: "org_a", Hash: k.Hash, RevokedAt: 1}})
+	change(Change{Client: &Client{ID: "client_1", Organization: "org_a"}})
+	change(Change{Base: f.Clients("org_a")[0].Version, Client: &Client{ID: "client_1", Organization: "org_a", DeletedAt: 1}})
 	change(Change{Endpoint: wanted("org_a", "ed_1", "a")})
 	e := f.now("org_a", "ed_1")
 	next := wanted("org_a", "ed_1", "b")
@@ -70,7 +72,7 @@ func TestAudit(t *testing.T) {
 	dlv := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key)}.String()
 	ofA := []string{
 		"delete org_a", "cancel " + dlv, "enable ed_1", "disable ed_1 user", "update ed_1 event_types name secrets", "create ed_1",
-		"revoke key_2", "create key_2", "create org_a",
+		"delete client_1", "create client_1", "revoke key_2", "create key_2", "create org_a",
 	}
 	all := slices.Insert(slices.Clone(ofA), 1, "create ed_2")
 	for _, crash := range []bool{false, true} {
@@ -83,7 +85,7 @@ func TestAudit(t *testing.T) {
 			{AuditFilter{Organization: "org_b"}, all[1:2]},
 			{AuditFilter{Organization: "org_c"}, nil},
 			{AuditFilter{Object: "ed_1"}, ofA[2:6]},
-			{AuditFilter{Actor: "key_1", Object: "key_2"}, ofA[6:8]},
+			{AuditFilter{Actor: "key_1", Object: "key_2"}, ofA[8:10]},
 			{AuditFilter{Actor: "key_2"}, nil},
 			{AuditFilter{From: began}, all},
 			{AuditFilter{To: began}, nil},
@@ -110,7 +112,7 @@ func TestAudit(t *testing.T) {
 	f.mustDo(err)
 	back, err := f.AuditLog(AuditFilter{}, Page{Limit: 8, Before: last.Before})
 	f.mustDo(err)
-	if len(last.Items) != 2 || !reflect.DeepEqual(back.Items, list.Items) {
+	if len(last.Items) != 4 || !reflect.DeepEqual(back.Items, list.Items) {
 		t.Errorf("page before the last: got %+v, want %+v", back.Items, list.Items)
 	}
 

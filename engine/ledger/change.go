@@ -19,6 +19,8 @@ func (pt *partition) applyChange(b *kv.Batch, r *wal.Rec, c *Change) (refusal, e
 		return pt.changeOrganization(b, r, c), nil
 	case c.Key != nil:
 		return pt.changeKey(b, r, c), nil
+	case c.Client != nil:
+		return pt.changeClient(b, r, c), nil
 	case c.Answer != nil:
 		pt.keepAnswer(b, c.Answer)
 		return nil, nil

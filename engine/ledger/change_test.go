@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
@@ -145,7 +146,7 @@ func TestEnableIsAFreshStart(t *testing.T) {
 	}
 }
 
-func TestOrganizationsAndKeys(t *testing.T) {
+func TestOrganizationsKeysAndClients(t *testing.T) {
 	f := newLedger(t, 4)
 	change := func(c *Change) error {
 		v, err := f.Change(t.Context(), c)
@@ -176,7 +177,23 @@ func TestOrganizationsAndKeys(t *testing.T) {
 	key.RevokedAt = 7
 	f.mustDo(change(&Change{Base: stored.Version, Key: &key}))
 
+	client := Client{ID: "client_1", Organization: "org_a", Hash: [32]byte{3}, Scopes: []string{"events:read"}}
+	f.mustDo(change(&Change{Client: &client}))
+	f.mustDo(change(&Change{Client: &Client{ID: "client_2", Organization: "org_a"}}))
+	checkErr(t, "create a client again", change(&Change{Client: &client}), ErrExists)
+	checkErr(t, "remove an unknown client", change(&Change{Base: 1, Client: &Client{ID: "client_3", DeletedAt: 7}}), ErrNotFound)
+	kept, _ := f.Client("client_2")
+	checkErr(t, "change a client", change(&Change{Base: kept.Version, Client: &Client{ID: "client_2"}}), ErrForbidden)
+	checkErr(t, "remove another version", change(&Change{Base: kept.Version + 1, Client: &Client{ID: "client_2", DeletedAt: 7}}), ErrChanged)
+	f.mustDo(change(&Change{Base: kept.Version, Client: &Client{ID: "client_2", DeletedAt: 7}}))
+
 	for _, restarted := range []bool{false, true} {
+		clients := f.Clients("org_a")
+		check(t, "clients", strings.Join(names(clients, func(c *Client) string { return c.ID }), " "), "client_1")
+		check(t, "client created at", clients[0].CreatedAt, int64(startTime))
+		check(t, "clients of another", len(f.Clients("org_b")), 0)
+		_, found := f.Client("client_2")
+		check(t, "removed client found", found, false)
 		list := f.Organizations()
 		check(t, "organizations", len(list), 2)
 		check(t, "first", list[0].Name, "AA")

@@ -83,6 +83,7 @@ const (
 	objectEndpoint byte = iota + 1
 	objectOrganization
 	objectKey
+	objectClient
 )
 
 func (pt *partition) objectKey(kind byte, id string) kv.Key {
@@ -156,6 +157,11 @@ func (pt *partition) loadObjects() error {
 			o := new(Key)
 			if err = json.Unmarshal(v, o); err == nil {
 				pt.tenants.putKey(o)
+			}
+		case objectClient:
+			o := new(Client)
+			if err = json.Unmarshal(v, o); err == nil {
+				pt.tenants.putClient(o)
 			}
 		default:
 			err = fmt.Errorf("unknown kind %d", kind)

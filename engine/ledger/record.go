@@ -29,6 +29,7 @@ type Change struct {
 	Endpoint     *endpoint.Endpoint `json:"endpoint,omitempty"` // its last span says what is wanted from now on
 	Organization *Organization      `json:"organization,omitempty"`
 	Key          *Key               `json:"key,omitempty"`
+	Client       *Client            `json:"client,omitempty"`
 	Answer       *Answer            `json:"answer,omitempty"` // Base and Audit do not count
 }
 
@@ -76,8 +77,8 @@ type Command struct {
 	Uses         map[string]int64 `json:"uses,omitempty"`         // by key id; Unix ms
 }
 
-// Organization is a tenant. Everything but itself and its keys lives in the
-// partition that its id maps to.
+// Organization is a tenant. Everything but itself, its keys and its clients
+// lives in the partition that its id maps to.
 type Organization struct {
 	ID        string `json:"id"`
 	Version   uint64 `json:"version"`
@@ -118,6 +119,19 @@ type Key struct {
 	ExpiresAt    int64    `json:"expires_at,omitempty"`
 	RevokedAt    int64    `json:"revoked_at,omitempty"`
 	LastUsedAt   int64    `json:"last_used_at,omitempty"` // to the hour, see engine.KeyUsed; not part of the version
+}
+
+// Client is an OAuth 2 client of an organization: a program that gets access
+// tokens for its id and secret. It never changes until it is deleted.
+type Client struct {
+	ID           string   `json:"id"`
+	Version      uint64   `json:"version"`
+	Organization string   `json:"organization_id"`
+	Name         string   `json:"name"`
+	Hash         [32]byte `json:"hash"` // SHA-256 of the secret, all that is kept of it
+	Scopes       []string `json:"scopes"`
+	CreatedAt    int64    `json:"created_at"`           // Unix ms
+	DeletedAt    int64    `json:"deleted_at,omitempty"` // set by the change that removes it
 }
 
 func encode(v any) []byte {

@@ -7,7 +7,7 @@ import (
 )
 
 // tenants is what every request needs to know of all organizations, whatever
-// their partition: who exists, and whose key is it. Its records are those of
+// their partition: who exists, and whose key or client is it. Its records are those of
 // partition 0, whose apply goroutine is the only writer.
 type tenants struct {
 	mu struct {
@@ -15,6 +15,7 @@ type tenants struct {
 		organizations map[string]*Organization
 		keys          map[string]*Key
 		keyByHash     map[[32]byte]*Key
+		clients       map[string]*Client
 	}
 }
 
@@ -26,6 +27,7 @@ func newTenants() *tenants {
 	t.mu.organizations = make(map[string]*Organization)
 	t.mu.keys = make(map[string]*Key)
 	t.mu.keyByHash = make(map[[32]byte]*Key)
+	t.mu.clients = make(map[string]*Client)
 	return t
 }
 

@@ -247,13 +247,14 @@ func indent(content []byte) string {
 var (
 	variable = regexp.MustCompile(`\$[a-z]+[0-9]+`)
 	passing  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:\d{3}){1,2}Z` +
-		`|\b(evt|ed|dlv|rpl|key|org|sec|req|hw)_((?:test|live|admin)_)?[0-9A-Za-z]{20,}` +
+		`|\b(evt|ed|dlv|rpl|key|client|org|sec|req|hw)_((?:test|live|admin|secret)_)?[0-9A-Za-z]{20,}` +
 		`|(_cursor": "|[?&]page=)([0-9A-Za-z_-]{39,})` +
 		`|"[0-9a-f]{16}"` +
 		`|"(hw_(?:test|live|admin)_[0-9a-z]{4})"` +
-		`|(last4": "|"\*{4})([^"]+)` +
+		`|(last4": "|last_4_digits": "|"\*{4})([^"]+)` +
 		`|\b(whsec|whsk)_[0-9A-Za-z+/=]{20,}` +
-		`|\bt=\d+(?:,v1=[0-9a-f]{64})+|\bv1,[0-9A-Za-z+/]{43}=`)
+		`|\bt=\d+(?:,v1=[0-9a-f]{64})+|\bv1,[0-9A-Za-z+/]{43}=` +
+		`|\beyJ[\w-]+\.[\w-]+\.[\w-]+`)
 )
 
 // fill puts the values of this run in the place of names.
@@ -283,6 +284,8 @@ func (p *player) name(text string) string {
 			return p.nameOf(part[8], value)
 		case strings.HasPrefix(value, "t=") || strings.HasPrefix(value, "v1,"):
 			return "$signature"
+		case strings.HasPrefix(value, "eyJ"):
+			return p.nameOf("token", value)
 		case value[0] == '"':
 			return `"` + p.nameOf("version", strings.Trim(value, `"`)) + `"`
 		}

@@ -187,7 +187,7 @@ func addKeys(t testing.TB, l *ledger.Ledger) {
 func Serve(t testing.TB, e *engine.Engine, dialects ...*wire.Dialect) *http.Client {
 	t.Helper()
 	server, err := httpapi.New(httpapi.Options{
-		Dialects: dialects, Tenants: httpapi.Tenants(e.Ledger()), Answers: e, KeyUsed: e.KeyUsed, CursorKey: make([]byte, 32),
+		Dialects: dialects, Tenants: httpapi.Tenants(e.Ledger()), Answers: e, KeyUsed: e.KeyUsed, CursorKey: make([]byte, 32), TokenKey: make([]byte, 32),
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -19,6 +19,11 @@ func (m tenants) KeyByHash(hash [sha256.Size]byte) (Key, bool) {
 	return k, ok
 }
 
+func (m tenants) Client(id string) (Client, bool) {
+	c, ok := clients[id]
+	return c, ok
+}
+
 func (m tenants) Livemode(organization string) (livemode, exists bool) {
 	return organization == "org_acme", slices.Contains([]string{"default", "org_acme", "org_other"}, organization)
 }
@@ -43,6 +48,7 @@ func TestAuthenticate(t *testing.T) {
 	// An index that finds by part of the hash finds the wrong key now and then.
 	keys[secret.Hash("collides")] = Key{ID: "key_6", Organization: "org_acme", Hash: secret.Hash("another")}
 
+	authenticator := New(keys, tokenKey)
 	acme := Principal{KeyID: "key_1", Organization: "org_acme", Scopes: EventsWrite, Livemode: true}
 	for _, test := range []struct {
 		credential, organization string
@@ -66,7 +72,7 @@ func TestAuthenticate(t *testing.T) {
 		{"", "", Principal{}, ErrMissing},
 		{"acme ", "", Principal{}, ErrUnknown},
 	} {
-		got, err := Authenticate(keys, test.credential, test.organization, now)
+		got, err := authenticator.Authenticate(test.credential, test.organization, now)
 		if got != test.want || !errors.Is(err, test.err) {
 			t.Errorf("Authenticate(%q for %q): got %+v, %v, want %+v, %v", test.credential, test.organization, got, err, test.want, test.err)
 		}
@@ -146,11 +152,12 @@ func BenchmarkAuthenticate(b *testing.B) {
 	made, _ := secret.NewAPIKey(secret.LivePrefix)
 	text := made.Reveal()
 	keys.add(text, Key{ID: "key_1", Organization: "org_acme", Scopes: EventsWrite})
+	authenticator := New(keys, tokenKey)
 	header := []byte("Bearer " + text)
 	b.ReportAllocs()
 	for b.Loop() {
 		credential, _ := Credential(header, nil)
-		if _, err := Authenticate(keys, credential, "", now); err != nil {
+		if _, err := authenticator.Authenticate(credential, "", now); err != nil {
 			b.Fatal(err)
 		}
 	}

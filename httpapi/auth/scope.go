@@ -46,6 +46,11 @@ var aliases = map[string]Scope{
 	"webhooks:write":      EndpointsWrite | DeliveriesWrite,
 }
 
+// Covers reports whether s contains every right of need.
+func (s Scope) Covers(need Scope) bool {
+	return s&Admin != 0 || s&need == need
+}
+
 // Names lists the rights in s, in the order of their declaration.
 func (s Scope) Names() []string {
 	names := make([]string, 0, bits.OnesCount16(uint16(s)))

@@ -41,7 +41,7 @@ func (a *api) listAudit(c *wire.Ctx) (err error) {
 	if f.To, err = c.QueryTime("to"); err != nil {
 		return err
 	}
-	name := listName(c, "audit", "organization_id", "actor", "object", "from", "to")
+	name := c.ListName("audit", "organization_id", "actor", "object", "from", "to")
 	page, err := c.Page(name, wire.DefaultLimit, wire.MaxLimit)
 	if err != nil {
 		return err

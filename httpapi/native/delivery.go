@@ -98,7 +98,7 @@ func (a *api) filterDeliveries(c *wire.Ctx, f ledger.DeliveryFilter, of string) 
 	if f.To, err = c.QueryTime("to"); err != nil {
 		return err
 	}
-	return a.showDeliveries(c, f, listName(c, "deliveries"+of, "endpoint_id", "event_id", "state", "type", "from", "to"))
+	return a.showDeliveries(c, f, c.ListName("deliveries"+of, "endpoint_id", "event_id", "state", "type", "from", "to"))
 }
 
 func (a *api) showDeliveries(c *wire.Ctx, f ledger.DeliveryFilter, name string) error {

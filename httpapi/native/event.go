@@ -2,7 +2,6 @@ package native
 
 import (
 	"encoding/binary"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -99,19 +98,7 @@ func (a *api) eventFilter(c *wire.Ctx) (f ledger.EventFilter, name string, err e
 		return f, "", err
 	}
 	f.Endpoint, err = a.queryEndpoint(c)
-	return f, listName(c, "events", "type", "source", "created_after", "created_before", "endpoint_id"), err
-}
-
-// listName names a list together with the query parameters that choose from it.
-func listName(c *wire.Ctx, name string, parameters ...string) string {
-	var b strings.Builder
-	b.WriteString(name)
-	for _, p := range parameters {
-		value, _ := c.Query(p)
-		b.WriteByte(0)
-		b.WriteString(value)
-	}
-	return b.String()
+	return f, c.ListName("events", "type", "source", "created_after", "created_before", "endpoint_id"), err
 }
 
 // queryEndpoint reads the parameter endpoint_id; 0 if it is absent.

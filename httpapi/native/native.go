@@ -55,6 +55,8 @@ type Engine interface {
 	DeleteOrganization(ctx context.Context, id string, audit ledger.Audit) error
 	CreateKey(ctx context.Context, org string, spec *ledger.Key, audit ledger.Audit) (*ledger.Key, secret.Secret, error)
 	RevokeKey(ctx context.Context, org, id string, audit ledger.Audit) (*ledger.Key, error)
+	CreateClient(ctx context.Context, org string, spec *ledger.Client, audit ledger.Audit) (*ledger.Client, secret.Secret, error)
+	DeleteClient(ctx context.Context, org, id string, audit ledger.Audit) error
 
 	SetStripeConnector(ctx context.Context, org string, secrets []secret.Secret, enabled bool, audit ledger.Audit) (*ledger.Organization, error)
 	DeleteStripeConnector(ctx context.Context, org string, audit ledger.Audit) error
@@ -137,6 +139,9 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "GET", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.getStripeConnector},
 		{Method: "PUT", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.putStripeConnector},
 		{Method: "DELETE", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.deleteStripeConnector, Once: true},
+		{Method: "GET", Pattern: "/v1/organizations/{org}/oauth-clients", Tenant: "org", Scope: auth.KeysRead, Handle: a.listClients},
+		{Method: "POST", Pattern: "/v1/organizations/{org}/oauth-clients", Tenant: "org", Scope: auth.KeysWrite, Handle: a.createClient, Once: true},
+		{Method: "DELETE", Pattern: "/v1/organizations/{org}/oauth-clients/{id}", Tenant: "org", Scope: auth.KeysWrite, Handle: a.deleteClient, Once: true},
 	}
 }
 

@@ -30,6 +30,7 @@ type Ctx struct {
 	Route        *Route         // nil as long as none was found
 	Dialect      *Dialect       // the owner of the path, whose shape errors take; never nil
 	Cursors      *Cursors       // the store's
+	Auth         *auth.Authenticator
 
 	params [MaxParams]param
 	n      int

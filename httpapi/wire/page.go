@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Page is which part of a list a request asks for. At most one of After and
@@ -35,6 +36,19 @@ func (c *Ctx) Page(list string, fallback, largest int) (page Page, err error) {
 		return Page{}, BadParameter("before", "cannot be combined with after")
 	}
 	return page, nil
+}
+
+// ListName names a list together with the query parameters that choose from it,
+// so that its cursors are good for the same choice only.
+func (c *Ctx) ListName(name string, parameters ...string) string {
+	var b strings.Builder
+	b.WriteString(name)
+	for _, p := range parameters {
+		value, _ := c.Query(p)
+		b.WriteByte(0)
+		b.WriteString(value)
+	}
+	return b.String()
 }
 
 // Limit reads the size of a page. Sizes outside of 1…largest are refused, not

@@ -39,10 +39,16 @@ func masterKey(dir, path string) ([]byte, error) {
 	return key, nil
 }
 
-// cursorKey is the key that authenticates the cursors of lists: it lasts as
-// long as the master key that it is derived from, and tells nothing of it.
-func cursorKey(master []byte) ([]byte, error) {
-	return hkdf.Key(sha256.New, master, nil, "hookwheel list cursors", 32)
+// What keys are derived for.
+const (
+	listCursors  = "hookwheel list cursors"
+	accessTokens = "hookwheel access tokens"
+)
+
+// derivedKey is a key for a purpose: it lasts as long as the master key that it
+// is derived from, and tells nothing of it.
+func derivedKey(master []byte, purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, master, nil, purpose, 32)
 }
 
 // createPrivate makes a file that only its owner can read, durably and as a

@@ -176,7 +176,10 @@ func (s *Server) ensureAdminKey(ctx context.Context) error {
 // startHTTP begins to answer.
 func (s *Server) startHTTP(master []byte) (err error) {
 	o := s.options.HTTP
-	if o.CursorKey, err = cursorKey(master); err != nil {
+	if o.CursorKey, err = derivedKey(master, listCursors); err != nil {
+		return err
+	}
+	if o.TokenKey, err = derivedKey(master, accessTokens); err != nil {
 		return err
 	}
 	o.Tenants, o.Answers, o.KeyUsed = httpapi.Tenants(s.engine.Ledger()), s.engine, s.engine.KeyUsed
