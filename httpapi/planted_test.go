@@ -76,7 +76,7 @@ func plant(t *testing.T) *world {
 	for _, p := range plants {
 		i := slices.IndexFunc(w.routes, func(r route) bool { return r.name() == p.route })
 		if i < 0 {
-			continue
+			t.Fatalf("%s: there is no such route", p.route)
 		}
 		status, answer := w.call("root", w.routes[i].Method, w.path(w.routes[i], w.own), w.fill(p.body), "Hookwheel-Organization", "org_acme", "Idempotency-Key", planted)
 		if status > 299 {

@@ -27,7 +27,7 @@ func TestReadmeCurl(t *testing.T) {
 			blocks++
 		}
 	}
-	if blocks < 8 {
+	if blocks < 9 {
 		t.Errorf("README: got %d blocks of commands with curl, want the quick start and one for each API", blocks)
 	}
 	shell := exec.CommandContext(t.Context(), "bash", "-c", script)
@@ -43,6 +43,8 @@ func TestReadmeCurl(t *testing.T) {
 		`{"action":"triggered","eventId":"evt_`,
 		`"object":"v2.core.event_destination"`,
 		`"next_page_url":"/v2/core/event_destinations?limit=1&page=`,
+		`"secret_last_4_digits":"mine"`,
+		`"retried":0`,
 		`"plaintext_secret":"whsec_`,
 		`"health":"healthy"`,
 		`"principal":`,
