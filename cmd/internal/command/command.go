@@ -94,6 +94,7 @@ func newApp(version string) *cli.App {
 			replayCommand(),
 			statsCommand(),
 			keyCommand(),
+			clientCommand(),
 			organizationCommand(),
 			connectorCommand(),
 			auditCommand(),

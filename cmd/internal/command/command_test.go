@@ -216,6 +216,7 @@ func TestUsageErrors(t *testing.T) {
 		{"verify --secret x y", "--secret and --header are needed"},
 		{"completion tcsh", "expected one of bash, fish, zsh"},
 		{"key create --expires 1h name", "--scopes is needed"},
+		{"client create name", "--scopes is needed"},
 	} {
 		r := runCommand(t, "", strings.Fields(test.args)...)
 		if r.out != "" {

@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -19,7 +18,7 @@ func keyCommand() *cli.Command {
 		Subcommands: []*cli.Command{
 			keyCreate(),
 			keyList(),
-			keyRevoke(),
+			eachOf("key", "revoke", "make keys invalid at once", http.MethodDelete, (*connection).keysPath, "", "revoked %s"),
 		},
 	}
 }
@@ -31,14 +30,14 @@ func keyCreate() *cli.Command {
 		expires time.Duration
 	)
 	f := flagsOf("key create").in("Key")
-	f.words(&scopes, "scopes", "what it may do, `SCOPES` out of events:write, events:read, endpoints:read, endpoints:write, secrets:read, deliveries:read, deliveries:write, keys:read, keys:write, admin")
+	f.scopes(&scopes)
 	f.duration(&expires, "expires", "valid for `TIME`", 0, time.Minute, 3650*day, "until it is revoked")
 	return &cli.Command{
 		Name: "create", Usage: "make a key and show it, once", ArgsUsage: "NAME",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
-			if len(scopes) == 0 {
-				return usageError("--scopes is needed: say what the key may do, such as events:write")
+			if err := needScopes(scopes); err != nil {
+				return err
 			}
 			api, err := o.client()
 			if err != nil {
@@ -60,6 +59,19 @@ func keyCreate() *cli.Command {
 	}
 }
 
+// scopes adds the flag for the rights of a key or client.
+func (f *flagSet) scopes(p *[]string) {
+	f.words(p, "scopes", "what it may do, `SCOPES` out of events:write, events:read, endpoints:read, endpoints:write, secrets:read, deliveries:read, deliveries:write, keys:read, keys:write, admin")
+}
+
+// needScopes refuses to guess what a key or client shall be able to do.
+func needScopes(scopes []string) error {
+	if len(scopes) == 0 {
+		return usageError("--scopes is needed: say what it may do, such as events:write")
+	}
+	return nil
+}
+
 func keyList() *cli.Command {
 	var o connection
 	return &cli.Command{
@@ -79,30 +91,6 @@ func keyList() *cli.Command {
 				return err
 			}
 			return o.printRows(c.App.Writer, columns("id", "name", "prefix=key_prefix", "scopes", "active=is_active", "created=created_at", "expires=expires_at", "last used=last_used_at"), rows)
-		},
-	}
-}
-
-func keyRevoke() *cli.Command {
-	var o connection
-	return &cli.Command{
-		Name: "revoke", Usage: "make keys invalid at once", ArgsUsage: "ID...",
-		Flags: o.flags(flagsOf("key revoke")),
-		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			for _, id := range c.Args().Slice() {
-				answer, err := api.object(c, http.MethodDelete, o.keysPath()+"/"+url.PathEscape(id), nil)
-				if err != nil {
-					return fmt.Errorf("%s: %w", id, err)
-				}
-				if err := o.printDone(c, answer, "revoked %s", id); err != nil {
-					return err
-				}
-			}
-			return nil
 		},
 	}
 }

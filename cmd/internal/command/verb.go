@@ -34,6 +34,11 @@ func getVerb(family, usage, collection string) *cli.Command {
 // other, and stops at the first that fails. done is what it says about each,
 // with %s for the id.
 func eachVerb(family, name, usage, method, collection, suffix, done string) *cli.Command {
+	return eachOf(family, name, usage, method, func(*connection) string { return collection }, suffix, done)
+}
+
+// eachOf is eachVerb for a collection that depends on the flags.
+func eachOf(family, name, usage, method string, collection func(*connection) string, suffix, done string) *cli.Command {
 	var o connection
 	return &cli.Command{
 		Name: name, Usage: usage, ArgsUsage: "ID...",
@@ -44,7 +49,7 @@ func eachVerb(family, name, usage, method, collection, suffix, done string) *cli
 				return err
 			}
 			for _, id := range c.Args().Slice() {
-				answer, err := api.object(c, method, collection+"/"+url.PathEscape(id)+suffix, nil)
+				answer, err := api.object(c, method, collection(&o)+"/"+url.PathEscape(id)+suffix, nil)
 				if err != nil {
 					return fmt.Errorf("%s: %w", id, err)
 				}
