@@ -33,7 +33,7 @@ type replayer struct {
 	engine *Engine
 	job    *ledger.ReplayJob // as it was at the beginning of the round
 	lines  []replayLine      // that are not at their end; nil = not read yet
-	ready  int64 // Unix ms; nothing is made before, for the job's rate
+	ready  int64             // Unix ms; nothing is made before, for the job's rate
 }
 
 type replayLine struct {

@@ -93,7 +93,7 @@ type Entry struct {
 	Source     string
 	DetailType string
 	Time       time.Time
-	Detail     []byte // JSON, which must be an object
+	Detail     []byte    // JSON, which must be an object
 	Deadline   time.Time // of the whole attempt
 }
 
