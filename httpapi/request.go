@@ -82,6 +82,9 @@ func (s *Server) refuse(rc *fasthttp.RequestCtx, err error) {
 	c.Dialect = s.router.dialectOf(known.path)
 	s.fail(c, s.readError(known, err))
 	s.finish(c, nil, time.Now())
+	if conn, ok := rc.Conn().(*lingeringConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
+		conn.refused = true
+	}
 }
 
 // begin takes a Ctx from the pool and fills in what is known before routing.

@@ -166,7 +166,7 @@ func New(o Options) (*Server, error) {
 
 // Serve accepts connections until Shutdown or until the listener fails. It may
 // be called for several listeners.
-func (s *Server) Serve(ln net.Listener) error { return s.http.Serve(ln) }
+func (s *Server) Serve(ln net.Listener) error { return s.http.Serve(lingeringListener{ln}) }
 
 // Shutdown closes the listeners and idle connections and waits until requests
 // in progress are answered, or until ctx ends. A connection that has not sent

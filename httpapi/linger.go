@@ -1,0 +1,47 @@
+package httpapi
+
+import (
+	"io"
+	"net"
+	"time"
+)
+
+// A request that is refused before its body was read is answered while the
+// client still sends. To close the connection at once would reset it, and the
+// client might never see why. So the rest of the body is read, up to a bound,
+// while the client has the answer already (RFC 9112, 9.6).
+const (
+	lingerTime  = time.Second
+	lingerBytes = 1 << 20
+)
+
+// lingeringListener accepts connections that can linger.
+type lingeringListener struct{ net.Listener }
+
+func (l lingeringListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &lingeringConn{Conn: c}, nil
+}
+
+// lingeringConn is a connection whose Close lingers if its last request was
+// refused unread. Its fields belong to the goroutine that serves it.
+type lingeringConn struct {
+	net.Conn
+	refused bool
+}
+
+func (c *lingeringConn) Close() error {
+	if c.refused {
+		c.refused = false
+		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite() // if it fails, so does the read
+		}
+		if c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes) // however it ends, there is nothing more to do
+		}
+	}
+	return c.Conn.Close()
+}
