@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/httpapi/apitest"
+	"github.com/hookwheel/hookwheel/httpapi/auth"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
@@ -43,7 +45,8 @@ type world struct {
 	api    *checked
 	ledger *ledger.Ledger
 	routes []route
-	own    map[string]string // the id of an object by its kind: the segment before it in paths
+	own    map[string]string     // the id of an object by its kind: the segment before it in paths
+	others map[string]auth.Scope // what the credentials of org_other allow: two keys, and a token of an OAuth client
 }
 
 type route struct {
@@ -89,10 +92,31 @@ func plant(t *testing.T) *world {
 	apitest.Settle(t, w.ledger)
 	_, answer := w.call("acme", "GET", "/v1/deliveries?state=exhausted", "")
 	w.own["deliveries"] = idField.FindStringSubmatch(answer)[1]
+	w.others = map[string]auth.Scope{w.token(): auth.Ordinary, "other": auth.Ordinary | auth.SecretsRead, "boss": auth.Admin}
 	return w
 }
 
-var idField = regexp.MustCompile(`"(?:id|client_id)":"([^"]+)"`)
+// token is one of an OAuth client of org_other.
+func (w *world) token() string {
+	_, client := w.call("root", "POST", "/v1/organizations/org_other/oauth-clients", `{"name":"other"}`)
+	secret := secretField.FindStringSubmatch(client)
+	if secret == nil {
+		w.t.Fatalf("OAuth client: got %s, want one", client)
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {idField.FindStringSubmatch(client)[1]}, "client_secret": {secret[1]}}
+	_, answer := w.call("", "POST", "/oauth/token", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	token := tokenField.FindStringSubmatch(answer)
+	if token == nil {
+		w.t.Fatalf("token: got %s, want one", answer)
+	}
+	return token[1]
+}
+
+var (
+	idField     = regexp.MustCompile(`"(?:id|client_id)":"([^"]+)"`)
+	secretField = regexp.MustCompile(`"client_secret":"([^"]+)"`)
+	tokenField  = regexp.MustCompile(`"access_token":"([^"]+)"`)
+)
 
 // call makes a request with a key, and with headers, names and values in turn.
 // Every request has the same id, so that equal answers read alike.
