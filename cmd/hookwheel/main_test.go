@@ -171,15 +171,22 @@ func (s *serve) key() string {
 	return strings.TrimSpace(string(text))
 }
 
-// call makes a call of the API and returns the status and the answer.
+// call makes a call of the API with the admin key and returns the status and the
+// answer.
 func (s *serve) call(method, path, body string) (int, map[string]any) {
+	s.t.Helper()
+	return s.callAs("Bearer "+s.key(), "application/json", method, path, body)
+}
+
+// callAs is call with other credentials and another kind of body.
+func (s *serve) callAs(authorization, kind, method, path, body string) (int, map[string]any) {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.address+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+s.key())
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", authorization)
+	request.Header.Set("Content-Type", kind)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		s.t.Fatal(err)

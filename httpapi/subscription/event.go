@@ -41,10 +41,10 @@ type eventView struct {
 	ResponseStatus *int            `json:"response_status"` // of the latest attempt
 	CreatedAt      wire.Time       `json:"created_at"`
 	UpdatedAt      wire.Time       `json:"updated_at"`
-	Payload        json.RawMessage `json:"payload"` // as it was or will be sent
+	Payload        json.RawMessage `json:"payload"` // as it was or will be sent; null beyond wire.MaxPayloads
 }
 
-func (a *api) viewEvent(d *ledger.Delivery) (eventView, error) {
+func viewEvent(d *ledger.Delivery, payloads *wire.Payloads) (eventView, error) {
 	v := eventView{
 		ID: d.ID.String(), EventID: event.FormatID(d.Event.ID, d.Event.Livemode), SubscriptionID: d.Endpoint.ID,
 		Topic: d.Event.Type, Status: statusOf(d.State), Attempts: d.Attempts,
@@ -55,7 +55,7 @@ func (a *api) viewEvent(d *ledger.Delivery) (eventView, error) {
 		v.LastError = wire.OrNull("canceled")
 	}
 	var err error
-	v.Payload, err = a.ledger.AppendPayload(nil, d)
+	v.Payload, err = payloads.Of(d)
 	return v, err
 }
 
@@ -90,7 +90,8 @@ func (a *api) events(c *wire.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer, err := pageOf(c, name, found, a.viewEvent)
+	payloads := wire.NewPayloads(a.ledger)
+	answer, err := pageOf(c, name, found, func(d *ledger.Delivery) (eventView, error) { return viewEvent(d, payloads) })
 	if err != nil {
 		return err
 	}
