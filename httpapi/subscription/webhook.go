@@ -151,7 +151,7 @@ func (a *api) delete(c *wire.Ctx) error {
 	if err := a.engine.DeleteEndpoint(c.Context(), c.Organization, id, c.Audit()); err != nil {
 		return wire.Absent(err, "subscription")
 	}
-	if now, found := a.ledger.FindKey(c.Organization, e.Key); found {
+	if now, found := a.ledger.FindKey(c.Organization, e.Key); found && visible(now) {
 		e = now
 	}
 	v := viewOf(e)

@@ -1,0 +1,77 @@
+package subscription_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookwheel/hookwheel/httpapi"
+	"github.com/hookwheel/hookwheel/httpapi/apitest"
+)
+
+// call makes a request with the key acme and reads the answer.
+func call(t *testing.T, client *http.Client, method, target, body string, into any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://x"+target, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer acme")
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode > 299 {
+		t.Fatalf("%s %s: got %d %s, %v", method, target, response.StatusCode, text, err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s %s: %v", method, target, err)
+	}
+}
+
+// A range of dates is without its ends, and dates have several forms.
+func TestDates(t *testing.T) {
+	e := apitest.Open(t)
+	client := apitest.Serve(t, e, httpapi.Dialects(e, httpapi.Settings{MaxEventSize: 1000, MaxAttempts: 8})...)
+	call(t, client, "POST", "/webhooks", `{"endpoint_url":"https://93.184.216.34/","topic":"payout_paid"}`, &struct{}{})
+	var event struct {
+		CreatedAt time.Time `json:"created_at"`
+	}
+	call(t, client, "POST", "/v1/events", `{"type":"payout_paid","data":{}}`, &event)
+	at := event.CreatedAt
+	const ms = "2006-01-02T15:04:05.000Z07:00"
+	berlin := time.FixedZone("", 2*60*60)
+	for _, test := range []struct {
+		name string
+		date string
+		want int
+	}{
+		{"from_date", at.Format(ms), 0},
+		{"from_date", at.Add(-time.Millisecond).Format(ms), 1},
+		{"from_date", at.Add(-time.Millisecond).In(berlin).Format(ms), 1},
+		{"from_date", at.In(berlin).Format(ms), 0},
+		{"from_date", at.Add(-time.Second).Format("2006-01-02T15:04:05"), 1},
+		{"from_date", at.Add(24 * time.Hour).Format(time.DateOnly), 0},
+		{"to_date", at.Format(ms), 0},
+		{"to_date", at.Add(time.Millisecond).Format(ms), 1},
+		{"to_date", at.Add(24 * time.Hour).Format(time.DateOnly), 1},
+		{"to_date", at.Add(-24 * time.Hour).Format(time.DateOnly), 0},
+	} {
+		for _, escape := range []func(string) string{url.QueryEscape, func(s string) string { return s }} { // a raw + arrives as a space
+			var page struct {
+				Data []struct{} `json:"data"`
+			}
+			call(t, client, "GET", fmt.Sprintf("/webhooks/events?%s=%s", test.name, escape(test.date)), "", &page)
+			if got := len(page.Data); got != test.want {
+				t.Errorf("%s=%s of an event of %s: got %d events, want %d", test.name, test.date, at.Format(ms), got, test.want)
+			}
+		}
+	}
+}
