@@ -87,7 +87,7 @@ type settings struct {
 	Active      *bool     `json:"is_active"`
 }
 
-// apply changes an endpoint to what the settings say. It cannot fail.
+// apply changes an endpoint to what the settings say.
 func (s *settings) apply(e *endpoint.Endpoint) error {
 	if s.URL != nil {
 		e.URL = *s.URL
@@ -110,7 +110,9 @@ func (a *api) create(c *wire.Ctx) error {
 		return err
 	}
 	spec := &endpoint.Endpoint{Origin: "orghook", Signatures: []string{"timestamped"}, Spans: []endpoint.Span{{Enabled: true}}}
-	s.apply(spec)
+	if err := s.apply(spec); err != nil {
+		return err
+	}
 	made, text, err := a.engine.CreateEndpoint(c.Context(), c.Organization, spec, secret.Secret{}, c.Audit())
 	if err != nil {
 		return err

@@ -186,7 +186,9 @@ func (a *api) create(c *wire.Ctx) error {
 		return err
 	}
 	spec := &endpoint.Endpoint{Origin: "webhook", Signatures: []string{"timestamped"}, Spans: []endpoint.Span{{Enabled: true}}}
-	s.apply(spec)
+	if err := s.apply(spec); err != nil {
+		return err
+	}
 	made, text, err := a.engine.CreateEndpoint(c.Context(), c.Organization, spec, secret.Secret{}, c.Audit())
 	if err != nil {
 		return err
