@@ -335,14 +335,20 @@ func TestHangingEndpointsDoNotSlowAHealthyOne(t *testing.T) {
 // long before its breaker opens, and at full speed again after one success.
 func TestFailingEndpointIsTriedSlowly(t *testing.T) {
 	script(t, nil, func(r *rig) {
-		r.receiver.answer = status(500)
+		var works atomic.Bool
+		r.receiver.answer = func(arrival) (int, time.Duration, string) {
+			if works.Load() {
+				return 200, 0, ""
+			}
+			return 500, 0, ""
+		}
 		r.endpoint("one", nil)
 		r.post(1000)
 		after(20 * time.Second)
 		if got := r.receiver.count(); got < 20 || got > 80 {
 			r.Errorf("attempts in 20 s, of 1,000 events: got %d, want about one a second after the first few", got)
 		}
-		r.receiver.answer = status(200)
+		works.Store(true)
 		after(2 * time.Second)
 		if got := r.receiver.count(); got < 950 {
 			r.Errorf("2 s after it works: got %d attempts, want nearly all 1,000 events sent", got)
@@ -354,13 +360,19 @@ func TestFailingEndpointIsTriedSlowly(t *testing.T) {
 func TestOversizedAnswersNarrowTheWindow(t *testing.T) {
 	script(t, nil, func(r *rig) {
 		e := r.endpoint("one", nil)
-		r.receiver.answer = status(200)
+		var slow atomic.Bool
+		r.receiver.answer = func(arrival) (int, time.Duration, string) {
+			if slow.Load() {
+				return 200, 10 * time.Second, ""
+			}
+			return 200, 0, ""
+		}
 		r.post(100) // opens the window
 		after(time.Second)
 		r.receiver.oversized.Store(true)
 		r.post(50) // narrows it
 		after(time.Second)
-		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 10 * time.Second, "" }
+		slow.Store(true)
 		before := r.receiver.count()
 		r.post(20)
 		after(5 * time.Second)

@@ -71,7 +71,8 @@ type Endpoint struct {
 
 // Compact gives back memory that decoding has wasted: room in lists beyond their
 // elements, and a string of its own for every word that most endpoints share. It
-// halves what an endpoint that has nothing to do costs.
+// halves what an endpoint that has nothing to do costs. The lists are copied:
+// another version of the endpoint may share them.
 func (e *Endpoint) Compact() {
 	if e.Target == e.URL {
 		e.Target = e.URL
@@ -88,7 +89,7 @@ func (e *Endpoint) Compact() {
 }
 
 func exact[T any](s []T) []T {
-	if len(s) == cap(s) {
+	if len(s) == 0 {
 		return s
 	}
 	return append(make([]T, 0, len(s)), s...)
