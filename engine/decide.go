@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
@@ -48,10 +49,14 @@ func (l *lane) finished(a *attempt, now int64) {
 		},
 	}
 	l.ring.settle(a.class == egress.Success)
+	disable := ""
 	if a.class == egress.Success {
 		l.succeeded(&o, s, a)
 	} else {
-		l.failed(&o, s, a, now)
+		disable = l.failed(&o, s, a, now)
+	}
+	if disable != "" { // nothing more is started meanwhile; without an answer the lane goes on
+		l.pause(now + 1000)
 	}
 	o.HoldUntil, o.Position = l.hold, uint64(l.position())
 	if l.breaker.Open {
@@ -59,6 +64,9 @@ func (l *lane) finished(a *attempt, now int64) {
 	}
 	l.shard.engine.metrics.attempt(a, &o, now)
 	l.shard.outboxes[l.p].add(&o, now)
+	if disable != "" {
+		l.shard.disable(l, disable)
+	}
 }
 
 func (l *lane) succeeded(o *delivery.Outcome, s *settings, a *attempt) {
@@ -76,7 +84,9 @@ func (l *lane) succeeded(o *delivery.Outcome, s *settings, a *attempt) {
 	l.window = l.window.OnSuccess(s.maxInFlight)
 }
 
-func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) {
+// failed returns the reason for which the endpoint is to be disabled, "" = it
+// is not.
+func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) (disable string) {
 	var asked time.Duration
 	if a.asksToWait() {
 		asked, _ = retry.ParseRetryAfter(a.again, time.UnixMilli(now))
@@ -86,14 +96,12 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) {
 	delay, more := policy.Next(a.n(), asked, l.shard.random())
 	switch {
 	case a.status == statusGone:
-		o.State = delivery.Failed
-		l.shard.disable(l, endpoint.ReasonGone)
+		o.State, disable = delivery.Failed, endpoint.ReasonGone
 	case a.class == egress.NoBus:
-		o.State = delivery.Failed
-		l.shard.disable(l, endpoint.ReasonNoEventSource)
+		o.State, disable = delivery.Failed, endpoint.ReasonNoEventSource
 	case a.class == egress.Payload:
 		o.State = delivery.Failed
-		return // which says nothing about the endpoint
+		return "" // it says nothing about the endpoint
 	case more:
 		o.State, o.Next = delivery.Retrying, now+delay.Milliseconds()
 	default:
@@ -118,8 +126,9 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) {
 		l.resume()
 	}
 	if s.disableAfter > 0 && l.breaker.Since > 0 && now-l.breaker.Since >= s.disableAfter.Milliseconds() {
-		l.shard.disable(l, endpoint.ReasonFailures)
+		disable = cmp.Or(disable, endpoint.ReasonFailures)
 	}
+	return disable
 }
 
 // asksToWait reports whether the endpoint asked for a pause. The delivery

@@ -38,9 +38,22 @@ type outbox struct {
 	oldest  int64              // Unix ms, when the oldest of both was added
 	due     int64              // when to write; 0 = nothing waits
 
+	added, written uint64 // how many ever
+	promises       []promise
+
 	recs []wal.Rec
 	data []byte
 }
+
+// promise is what is to be done once so many outcomes are written.
+type promise struct {
+	written uint64
+	keep    func()
+}
+
+// afterwards calls keep, which must not wait, when all outcomes that were added
+// so far are in the log.
+func (b *outbox) afterwards(keep func()) { b.promises = append(b.promises, promise{b.added, keep}) }
 
 func (b *outbox) add(o *delivery.Outcome, now int64) {
 	if len(b.waiting)+len(b.writing) == 0 {
@@ -50,6 +63,7 @@ func (b *outbox) add(o *delivery.Outcome, now int64) {
 		b.due = now + outboxDelay
 	}
 	b.waiting = append(b.waiting, *o)
+	b.added++
 	b.shard.engine.metrics.unwritten.Add(1)
 }
 
@@ -108,11 +122,16 @@ func (b *outbox) wrote(err error, now int64) {
 		return
 	}
 	b.shard.engine.metrics.unwritten.Add(-float64(len(b.writing)))
+	b.written += uint64(len(b.writing))
 	clear(b.writing)
 	b.writing = b.writing[:0]
 	b.oldest = now
 	if len(b.waiting) > 0 {
 		b.due = now
+	}
+	for len(b.promises) > 0 && b.promises[0].written <= b.written {
+		b.promises[0].keep()
+		b.promises = slices.Delete(b.promises, 0, 1)
 	}
 }
 

@@ -255,6 +255,23 @@ func TestGoneDisables(t *testing.T) {
 	})
 }
 
+// The outcome that is the reason is in the log first.
+func TestDisabledEndpointShowsWhy(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = status(410)
+		e := r.endpoint("one", nil)
+		r.post(1)
+		synctest.Wait() // no time passes
+		for range 10 {
+			if disabled, failed := !r.lookup(e.ID).Enabled(), r.lane(e).Rows[delivery.Failed]; disabled && failed == 0 {
+				r.Fatal("disabled: got yes, but no failed delivery, want both")
+			}
+			after(time.Millisecond)
+		}
+		r.want("enabled in the end", r.lookup(e.ID).Enabled(), false)
+	})
+}
+
 func TestDisabledAfterDaysWithoutSuccess(t *testing.T) {
 	script(t, nil, func(r *rig) {
 		r.receiver.answer = status(500)

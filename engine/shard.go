@@ -312,11 +312,10 @@ func (sh *shard) starve(l *lane) {
 }
 
 // disable asks for the endpoint to be disabled, without waiting: the answer
-// comes back as a change. Meanwhile nothing more is started; without an answer
-// the lane goes on.
+// comes back as a change. The outcome that is the reason, which was added last,
+// comes before it in the log: whoever sees the endpoint disabled sees why.
 func (sh *shard) disable(l *lane, reason string) {
-	l.pause(sh.engine.now() + 1000)
-	sh.engine.disable(l.p, l.settings.Load().Endpoint, reason)
+	sh.outboxes[l.p].afterwards(func() { sh.engine.disable(l.p, l.settings.Load().Endpoint, reason) })
 }
 
 func (sh *shard) random() float64 { return rand.Float64() }
