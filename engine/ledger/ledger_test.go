@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ type fixture struct {
 	t     tester
 	log   *waltest.Memory
 	clock *atomic.Int64 // Unix ms, of the log
+	made  atomic.Int64  // events
 	fs    *kv.CrashFS
 	db    *kv.DB
 	*Ledger
@@ -157,12 +159,14 @@ func (f *fixture) write(p int, kind wal.Kind, data []byte) wal.Pos {
 	return f.catchUp(p)
 }
 
-// newEvent is an event of an organization, its id from the clock.
+// newEvent is an event of an organization, its id from the clock and greater
+// than those made before at the same time.
 func (f *fixture) newEvent(org, eventType string) *event.Event {
 	id := NewID()
 	if err := id.SetTime(uint64(f.clock.Load())); err != nil {
 		f.t.Fatal(err)
 	}
+	binary.BigEndian.PutUint64(id[6:], uint64(f.made.Add(1)))
 	return &event.Event{ID: id, Organization: org, Type: eventType, Source: event.API, Livemode: true, Data: []byte(`{"n":1}`)}
 }
 
