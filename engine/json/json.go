@@ -19,15 +19,13 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	gojson "github.com/goccy/go-json"
 )
 
 // MaxDepth is how many arrays and objects may lie within each other in what
-// Check and Decode accept. Receivers' parsers often stop at 100 or less.
+// Check accepts. Receivers' parsers often stop at 100 or less.
 const MaxDepth = 64
 
 // RawMessage is a value that is kept as it is.
@@ -36,7 +34,7 @@ type RawMessage = gojson.RawMessage
 // Error says what is wrong with a JSON text. It is written for the client who
 // sent it and tells nothing of the program's inside.
 type Error struct {
-	Field   string // path of the field in question, like "webhook_endpoint.url"; of an unknown one only its name; "" = the text as a whole
+	Field   string // path of the field in question, like "webhook_endpoint.url"; "" = the text as a whole
 	Problem string
 }
 
@@ -58,21 +56,6 @@ func Marshal(v any) ([]byte, error) {
 // in v refers to data afterwards. Faults of the text are *Error.
 func Unmarshal(data []byte, v any) error {
 	if err := gojson.Unmarshal(data, v); err != nil {
-		return explain(err, data)
-	}
-	return nil
-}
-
-// Decode reads data into v and refuses, besides what Check refuses, fields
-// that v does not have. Nothing in v refers to data afterwards. Faults of the
-// text are *Error; those of a field name it.
-func Decode(data []byte, v any) error {
-	if err := Check(data); err != nil {
-		return err
-	}
-	decoder := gojson.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(v); err != nil {
 		return explain(err, data)
 	}
 	return nil
@@ -126,11 +109,6 @@ func depth(data []byte) int {
 func explain(err error, data []byte) error {
 	if wrong, ok := errors.AsType[*gojson.UnmarshalTypeError](err); ok {
 		return &Error{Field: wrong.Field, Problem: "must be " + expected(wrong.Type)}
-	}
-	if quoted, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
-		if field, err := strconv.Unquote(quoted); err == nil {
-			return &Error{Field: field, Problem: "is not known"}
-		}
 	}
 	if !gojson.Valid(data) {
 		return syntaxError(data)
