@@ -64,7 +64,7 @@ func (l *Ledger) History(org string, ep endpoint.Key, w Window, visit func(*Deli
 		return true, visit(d)
 	})
 	if errors.Is(err, ErrTooFar) || err == nil && !more && tooFar {
-		if n <= w.Skip {
+		if w.Skip > 0 && n <= w.Skip {
 			return n, false, ErrTooFar
 		}
 		return n, true, nil

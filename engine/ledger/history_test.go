@@ -133,23 +133,33 @@ func TestHistoryIsBounded(t *testing.T) {
 	check(t, "by index", fmt.Sprint(n, more, err), "1 false <nil>")
 	n, more, err = count(Window{Skip: maxExamined - 5, Take: 10})
 	check(t, "beyond it", fmt.Sprint(n, more, err), fmt.Sprint(maxExamined, true, nil))
-	for _, w := range []Window{{Skip: maxExamined, Take: 10}, {States: delivery.SetOf(delivery.Retrying, delivery.Failed), Take: 10}} {
+	behind := delivery.SetOf(delivery.Retrying, delivery.Failed)
+	n, more, err = count(Window{States: behind, Take: 10})
+	check(t, "nothing as far as it goes", fmt.Sprint(n, more, err), "0 true <nil>")
+	for _, w := range []Window{{Skip: maxExamined, Take: 10}, {States: behind, Skip: 1, Take: 10}} {
 		if _, _, err = count(w); !errors.Is(err, ErrTooFar) {
 			t.Errorf("%+v: got %v, want %v", w, err, ErrTooFar)
 		}
 	}
 
-	// What was never tried is sought among the newest events.
-	rare := f.create("org_a", "ed_2", "rare")
-	f.postType("org_a", "rare")
-	for range maxExamined - 1 {
-		f.postType("org_a", "b")
+	// What was never tried is sought among the newest events, by their ids.
+	post := func(n int, eventType string) {
+		f.clock.Add(1000)
+		for range n {
+			f.postType("org_a", eventType)
+		}
 	}
-	f.postType("org_a", "rare")
+	rare := f.create("org_a", "ed_2", "rare")
+	post(1, "rare")
+	post(maxExamined-1, "b")
+	post(1, "rare")
 	e = rare
 	n, more, err = count(Window{Take: 10})
 	check(t, "the newest that was never tried", fmt.Sprint(n, more, err), "1 true <nil>")
 	if _, _, err = count(Window{Skip: 1, Take: 10}); !errors.Is(err, ErrTooFar) {
 		t.Errorf("the others: got %v, want %v", err, ErrTooFar)
 	}
+	post(maxExamined, "b")
+	n, more, err = count(Window{Take: 10})
+	check(t, "none of the newest", fmt.Sprint(n, more, err), "0 true <nil>")
 }
