@@ -209,7 +209,11 @@ func (r *rig) lane(e *endpoint.Endpoint) *ledger.Lane {
 func (r *rig) verb(v ledger.Verb, e *endpoint.Endpoint) {
 	r.Helper()
 	ctx := context.Background()
-	if _, err := r.ledger.Command(ctx, &ledger.Command{Verb: v, Organization: org, Endpoint: e.Key, Reason: "user"}); err != nil {
+	c := &ledger.Command{Verb: v, Organization: org, Endpoint: e.Key}
+	if v == ledger.Disable {
+		c.Reason = endpoint.ReasonUser
+	}
+	if _, err := r.ledger.Command(ctx, c); err != nil {
 		r.Fatalf("%s: %v", v, err)
 	}
 	if err := r.barrier(ctx, r.ledger.PartitionOf(org), e.Key); err != nil {

@@ -371,15 +371,17 @@ func (l *lane) land(a *attempt) {
 
 func byPos(a *attempt, pos wal.Pos) int { return cmp.Compare(a.Pos, pos) }
 
-// position is up to where all that the lane is owed has had an attempt.
+// position is up to where all that the lane is owed has had an attempt. What
+// was put back is in the queue, before what is under way.
 func (l *lane) position() wal.Pos {
-	switch {
-	case len(l.flight) > 0:
-		return l.flight[0].prev
-	case len(l.queue) > 0:
-		return l.queue[0].prev
+	position := l.scan
+	if len(l.queue) > 0 {
+		position = l.queue[0].prev
 	}
-	return l.scan
+	if len(l.flight) > 0 {
+		position = min(position, l.flight[0].prev)
+	}
+	return position
 }
 
 // owesPause reports whether the rate limit still counts attempts of before: a

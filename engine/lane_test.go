@@ -379,3 +379,26 @@ func TestWithheldEventsArrive(t *testing.T) {
 		r.want("arrivals once it is live again", r.receiver.count(), 805)
 	})
 }
+
+// G2: an event that returned to the line, while a later one is still under way,
+// is not taken for attempted after a restart.
+func TestEventPutBackBehindALaterOneSurvivesARestart(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			switch {
+			case strings.Contains(a.body, `"n":0}`) && a.nth == 1:
+				return -1, 10 * time.Millisecond, ""
+			case strings.Contains(a.body, `"n":1}`):
+				return 200, 10 * time.Second, ""
+			}
+			return 200, 50 * time.Millisecond, ""
+		}
+		e := r.endpoint("one", nil)
+		r.post(3)
+		after(80 * time.Millisecond) // the third has ended, the first is held back for a moment
+		r.restart()
+		after(time.Minute)
+		r.want("backlog", r.lane(e).Backlog(), uint64(0))
+		r.want("succeeded", r.lane(e).Rows[delivery.Succeeded], uint64(3))
+	})
+}
