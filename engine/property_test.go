@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,8 +57,21 @@ type subject struct {
 	*endpoint.Endpoint
 	types           []string
 	enabled, paused bool
-	failing         bool
+	mood            mood
 }
+
+// mood is what an endpoint does with what it is sent.
+type mood int
+
+const (
+	works   mood = iota
+	fails        // 500, after a while
+	refuses      // at once, without an answer
+	hangs        // for longer than an attempt may take
+	defers       // asks to come back in five seconds
+	ours         // the attempt fails on our side
+	moods
+)
 
 var worldTypes = []string{"a.b", "a.c", "z"}
 
@@ -86,44 +100,75 @@ func newWorld(t *testing.T, seed uint64) *world {
 	return w
 }
 
-// answer fails for endpoints that fail at the time, and takes a while.
+// answer does what the endpoint is in the mood for at the time.
 func (w *world) answer(a arrival) (int, time.Duration, string) {
 	w.rig.receiver.mu.Lock()
 	defer w.rig.receiver.mu.Unlock()
 	delay := time.Duration((int(a.id[len(a.id)-1])+7*a.nth)%50) * time.Millisecond
-	for _, s := range w.endpoints {
-		if s.URL == a.url && s.failing {
-			return 500, delay, ""
-		}
+	i := slices.IndexFunc(w.endpoints, func(s *subject) bool { return s.URL == a.url })
+	switch w.endpoints[i].mood {
+	case fails:
+		return 500, delay, ""
+	case refuses:
+		return 0, 0, ""
+	case hangs:
+		return 200, time.Hour, ""
+	case defers:
+		return 429, delay, "5"
+	case ours:
+		return -1, delay, ""
 	}
 	return 200, delay, ""
 }
 
+func (w *world) setMood(s *subject, m mood) {
+	w.rig.receiver.mu.Lock()
+	defer w.rig.receiver.mu.Unlock()
+	s.mood = m
+}
+
 func (w *world) step() {
 	s := w.endpoints[w.rng.IntN(len(w.endpoints))]
-	step := w.rng.IntN(12)
+	step := w.rng.IntN(16)
 	w.Logf("%v: step %d on %s", time.Now().Format(time.StampMilli), step, s.ID)
 	switch step {
 	case 0, 1, 2, 3:
 		w.post(1 + w.rng.IntN(40))
 	case 4:
-		w.post(600)
+		for range 6 {
+			w.post(100)
+		}
 	case 5:
 		w.rig.verb([]ledger.Verb{ledger.Pause, ledger.Resume}[btoi(s.paused)], s.Endpoint)
 		s.paused = !s.paused
 	case 6:
 		w.rig.verb([]ledger.Verb{ledger.Enable, ledger.Disable}[btoi(s.enabled)], s.Endpoint)
 		s.enabled = !s.enabled
-	case 7:
-		w.rig.receiver.mu.Lock()
-		s.failing = !s.failing
-		w.rig.receiver.mu.Unlock()
+	case 7, 12, 13:
+		w.setMood(s, mood(w.rng.IntN(int(moods))))
 	case 8:
 		w.rig.restart()
 	case 9, 10:
 		after(time.Duration(w.rng.IntN(3000)) * time.Millisecond)
 	case 11:
 		after(time.Duration(w.rng.IntN(60)) * time.Minute)
+	case 14:
+		w.rig.receiver.oversized.Store(w.rng.IntN(2) == 0)
+	case 15:
+		w.update(s)
+	}
+}
+
+// update changes the order and the pace in which an endpoint is sent events.
+func (w *world) update(s *subject) {
+	change := func(e *endpoint.Endpoint) error {
+		e.Ordering = []endpoint.Ordering{endpoint.Unordered, endpoint.FIFO}[w.rng.IntN(2)]
+		e.RateLimit = []*endpoint.RateLimit{nil, {PerSecond: 0.5, Burst: 1}, {PerSecond: 20, Burst: 5}}[w.rng.IntN(3)]
+		e.MaxInFlight = 1 + w.rng.IntN(64)
+		return nil
+	}
+	if _, err := w.rig.UpdateEndpoint(context.Background(), org, s.ID, change, 0, ledger.Audit{}); err != nil {
+		w.Fatalf("update: %v", err)
 	}
 }
 
@@ -136,11 +181,12 @@ func btoi(b bool) int {
 
 func (w *world) post(n int) {
 	var events []*event.Event
+	size := w.rng.IntN(4 << 10)
 	for range n {
 		w.posted++
 		events = append(events, &event.Event{
 			ID: ledger.NewID(), Livemode: true, Organization: org, Type: worldTypes[w.rng.IntN(len(worldTypes))],
-			Source: event.API, Data: fmt.Appendf(nil, `{"n":%d}`, w.posted),
+			Source: event.API, Data: fmt.Appendf(nil, `{"n":%d,"padding":"%0*d"}`, w.posted, size, 0),
 		})
 	}
 	if _, err := w.rig.ledger.Post(context.Background(), events, false, nil); err != nil {
@@ -168,9 +214,7 @@ func subscribed(types []string, eventType string) bool {
 // settle lets everything work again and waits until nothing is owed.
 func (w *world) settle() {
 	for _, s := range w.endpoints {
-		w.rig.receiver.mu.Lock()
-		s.failing = false
-		w.rig.receiver.mu.Unlock()
+		w.setMood(s, works)
 		w.rig.verb(ledger.Resume, s.Endpoint)
 		w.rig.verb(ledger.Enable, s.Endpoint)
 	}
@@ -215,4 +259,6 @@ func (w *world) check() {
 		w.rig.want("waiting at "+s.ID, lane.Waiting(), uint64(0))
 		w.rig.want("succeeded at "+s.ID, lane.Rows[delivery.Succeeded], uint64(len(w.owed[s.URL])-missing))
 	}
+	w.rig.want("payloads in memory", w.rig.memory.used.Load(), int64(0))
+	w.rig.want("slots taken", w.rig.slots.used.Load(), int64(0))
 }
