@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,10 +17,17 @@ const (
 	lingerBytes = 1 << 20
 )
 
-// lingeringListener accepts connections that can linger.
-type lingeringListener struct{ net.Listener }
+// lingeringListener accepts connections that can linger, until the server has
+// ended.
+type lingeringListener struct {
+	net.Listener
+	ended *atomic.Bool
+}
 
 func (l lingeringListener) Accept() (net.Conn, error) {
+	if l.ended.Load() {
+		return nil, errors.Join(net.ErrClosed, l.Listener.Close())
+	}
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err

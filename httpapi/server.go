@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -124,6 +125,7 @@ type Server struct {
 	stats    *stats
 	contexts sync.Pool // of *wire.Ctx
 	unread   sync.Map  // of *fasthttp.RequestHeader to unread, while a chunked body is being read
+	ended    atomic.Bool
 }
 
 // New makes a server. It reports a fault in the options or the route tables.
@@ -166,12 +168,18 @@ func New(o Options) (*Server, error) {
 
 // Serve accepts connections until Shutdown or until the listener fails. It may
 // be called for several listeners.
-func (s *Server) Serve(ln net.Listener) error { return s.http.Serve(lingeringListener{ln}) }
+func (s *Server) Serve(ln net.Listener) error {
+	return s.http.Serve(lingeringListener{Listener: ln, ended: &s.ended})
+}
 
 // Shutdown closes the listeners and idle connections and waits until requests
 // in progress are answered, or until ctx ends. A connection that has not sent
-// anything yet counts as in progress until its read timeout.
-func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+// anything yet counts as in progress until its read timeout. A Serve that comes
+// later returns at once.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.ended.Store(true) // first: fasthttp closes only the listeners that it has by now
+	return s.http.ShutdownWithContext(ctx)
+}
 
 // Routes lists every operation of every dialect, in the order of their tables.
 func (s *Server) Routes() []*wire.Route {

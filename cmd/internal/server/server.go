@@ -274,7 +274,7 @@ func (s *Server) Close(ctx context.Context) error {
 		cancel()
 	}
 	if s.listener != nil {
-		// Closed already, unless Serve has not come as far as to accept.
+		// Closed already, unless the start failed before there was an API.
 		_ = s.listener.Close()
 	}
 	s.serving.Wait()
