@@ -205,6 +205,17 @@ func TestUnfitBodyFailsAtOnce(t *testing.T) {
 		r.want("failed", o.Counts.Failed, uint64(40))
 		r.want("puts", len(b.puts()), 40)
 		r.want("breaker", o.Lane.ProbeAt, int64(0))
+		r.want("failures in a row", o.Lane.Failures, uint64(0))
+		r.want("status", o.EventSourceStatus(), endpoint.SourcePending)
+
+		// Nor does it count when the server has been away.
+		r.restart()
+		b.answers(always(denied))
+		r.post(1)
+		after(100 * time.Millisecond)
+		o = r.overview(e)
+		r.want("failures in a row after a refusal", o.Lane.Failures, uint64(1))
+		r.want("breaker after a refusal", o.Lane.ProbeAt, int64(0))
 	})
 }
 

@@ -100,8 +100,8 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) (
 	case a.class == egress.NoBus:
 		o.State, disable = delivery.Failed, endpoint.ReasonNoEventSource
 	case a.class == egress.Payload:
-		o.State = delivery.Failed
-		return "" // it says nothing about the endpoint
+		o.State, o.Blameless = delivery.Failed, true
+		return ""
 	case more:
 		o.State, o.Next = delivery.Retrying, now+delay.Milliseconds()
 	default:

@@ -45,6 +45,10 @@ type Outcome struct {
 
 	// Repeated: an earlier append of the same outcome may have succeeded.
 	Repeated bool
+
+	// Blameless: the attempt failed for a reason that says nothing about the
+	// endpoint.
+	Blameless bool
 }
 
 // Row is what the ledger keeps of a delivery from its first outcome on.
@@ -73,8 +77,9 @@ type Row struct {
 //
 //	version 1 | state 1 | render 1 | attempts, max, next, updated, queue, created uvarint | attempt, if any
 const (
-	codecVersion = 1
-	flagRepeated = 1
+	codecVersion  = 1
+	flagRepeated  = 1
+	flagBlameless = 2
 )
 
 // ErrDamaged says that bytes are no encoding of a version that this build knows.
@@ -84,7 +89,10 @@ var ErrDamaged = errors.New("delivery: damaged or of a newer version")
 func (o *Outcome) Append(dst []byte) []byte {
 	var flags byte
 	if o.Repeated {
-		flags = flagRepeated
+		flags |= flagRepeated
+	}
+	if o.Blameless {
+		flags |= flagBlameless
 	}
 	dst = append(dst, codecVersion, byte(o.State), flags, byte(o.Render))
 	for _, v := range [...]uint64{o.Endpoint, o.Event, uint64(o.Replay), uint64(o.Next), uint64(o.HoldUntil), uint64(o.ProbeAt), uint64(o.Probes), o.Position} {
@@ -103,7 +111,7 @@ func (o *Outcome) Decode(data []byte) error {
 	*o = Outcome{State: State(r.Byte())}
 	flags := r.Byte()
 	o.Render = event.Rendering(r.Byte())
-	o.Repeated = flags&flagRepeated != 0
+	o.Repeated, o.Blameless = flags&flagRepeated != 0, flags&flagBlameless != 0
 	o.Endpoint = r.Uvarint()
 	o.Event = r.Uvarint()
 	o.Replay = r.Uint32()
@@ -113,7 +121,7 @@ func (o *Outcome) Decode(data []byte) error {
 	o.Probes = r.Count()
 	o.Position = r.Uvarint()
 	o.Attempt = readAttempt(&r)
-	if !r.Done() || flags&^flagRepeated != 0 || !o.State.valid() {
+	if !r.Done() || flags&^(flagRepeated|flagBlameless) != 0 || !o.State.valid() {
 		return ErrDamaged
 	}
 	return nil

@@ -103,10 +103,11 @@ func (pt *partition) takeOutcome(m *member, o *delivery.Outcome, state delivery.
 	m.Attempts++
 	m.LastAttempt = max(m.LastAttempt, o.Attempt.At)
 	m.HoldUntil, m.ProbeAt, m.Probes = o.HoldUntil, o.ProbeAt, uint64(o.Probes)
-	if o.State == delivery.Succeeded {
+	switch {
+	case o.State == delivery.Succeeded:
 		m.Failures, m.FailingFrom, m.GaveUp = 0, 0, false
 		m.LastSuccess = max(m.LastSuccess, o.Attempt.At)
-	} else {
+	case !o.Blameless:
 		m.Failures++
 		if m.FailingFrom == 0 {
 			m.FailingFrom = o.Attempt.At
