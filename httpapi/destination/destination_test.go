@@ -105,6 +105,7 @@ func TestEventFilter(t *testing.T) {
 		"created[gt]=1970-01-11T00:00:00Z&created[gte]=1970-01-01T00:00:00Z":        false,
 		"created[lt]=1970-01-11T00:00:00Z&created[lte]=1970-02-01T00:00:00Z":        false,
 		"types=a": true, "types=b": false, "types=b&types=a": true, "types=b&types=c": false,
+		"created_by=x": true, "createdness=2": true,
 		"object_id=x_1": true, "object_id=x_2": false, "object_id=": true,
 	} {
 		f := eventFilter{query: map[string][]string{}, until: math.MaxInt64}

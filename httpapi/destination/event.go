@@ -125,7 +125,7 @@ func (f *eventFilter) read(c *wire.Ctx) error {
 		f.query.Add("types", name)
 	}
 	for key := range c.QueryArgs().All() {
-		if bound, ok := strings.CutPrefix(string(key), "created"); ok {
+		if bound, ok := strings.CutPrefix(string(key), "created"); ok && (bound == "" || bound[0] == '[') {
 			if err := f.readBound(c, string(key), bound); err != nil {
 				return err
 			}
