@@ -1,12 +1,9 @@
 package orghook
 
 import (
-	"cmp"
-
 	"github.com/valyala/fasthttp"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
-	"github.com/hookwheel/hookwheel/engine/egress"
 	"github.com/hookwheel/hookwheel/engine/json"
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
@@ -40,22 +37,10 @@ var states = map[delivery.State]string{
 func (a *api) viewDelivery(d *ledger.Delivery, payload []byte) deliveryView {
 	return deliveryView{
 		Attempts: d.Attempts, CreatedAt: wire.Time(d.Created), DeliveredAt: wire.Time(d.DeliveredAt()), EndpointID: d.Endpoint.ID,
-		EventType: d.Event.Type, ID: d.ID.String(), LastError: wire.OrNull(lastError(d)), MaxAttempts: d.MaxAttempts(a.maxAttempts),
+		EventType: d.Event.Type, ID: d.ID.String(), LastError: wire.OrNull(wire.LastError(d)), MaxAttempts: d.MaxAttempts(a.maxAttempts),
 		NextAttempt: wire.Time(d.Next), Organization: d.Event.Organization, Payload: payload, Status: wire.OrNull(d.Last.Status),
 		State: states[d.State], UpdatedAt: wire.Time(d.Updated),
 	}
-}
-
-// lastError is what went wrong last: the beginning of the answer, or what kept
-// it from coming.
-func lastError(d *ledger.Delivery) string {
-	switch {
-	case d.State == delivery.Canceled:
-		return "canceled"
-	case d.Attempts == 0 || egress.Class(d.Last.Class) == egress.Success:
-		return ""
-	}
-	return cmp.Or(d.Last.Snippet, egress.Class(d.Last.Class).String())
 }
 
 const defaultDeliveries = 50

@@ -48,11 +48,8 @@ func viewEvent(d *ledger.Delivery, payloads *wire.Payloads) (eventView, error) {
 	v := eventView{
 		ID: d.ID.String(), EventID: event.FormatID(d.Event.ID, d.Event.Livemode), SubscriptionID: d.Endpoint.ID,
 		Topic: d.Event.Type, Status: statusOf(d.State), Attempts: d.Attempts,
-		LastError: wire.OrNull(d.Last.Snippet), ResponseStatus: wire.OrNull(d.Last.Status),
+		LastError: wire.OrNull(wire.LastError(d)), ResponseStatus: wire.OrNull(d.Last.Status),
 		CreatedAt: wire.Time(d.Created), UpdatedAt: wire.Time(d.Updated),
-	}
-	if d.State == delivery.Canceled {
-		v.LastError = wire.OrNull("canceled")
 	}
 	var err error
 	v.Payload, err = payloads.Of(d)
