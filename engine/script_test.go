@@ -272,6 +272,23 @@ func TestDisabledEndpointShowsWhy(t *testing.T) {
 	})
 }
 
+// What was under way when the endpoint was disabled does not disable it again.
+func TestDisabledOnce(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		var n atomic.Int64
+		r.receiver.answer = func(arrival) (int, time.Duration, string) {
+			return 410, time.Duration(n.Add(1)) * time.Second, ""
+		}
+		r.endpoint("one", nil)
+		r.post(4)
+		after(time.Minute)
+		if got := r.receiver.count(); got < 2 {
+			t.Fatalf("arrivals: got %d, want some at a time", got)
+		}
+		r.want("disabled", r.metrics.disabled.Get(), uint64(1))
+	})
+}
+
 func TestDisabledAfterDaysWithoutSuccess(t *testing.T) {
 	script(t, nil, func(r *rig) {
 		r.receiver.answer = status(500)

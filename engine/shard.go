@@ -315,7 +315,11 @@ func (sh *shard) starve(l *lane) {
 // comes back as a change. The outcome that is the reason, which was added last,
 // comes before it in the log: whoever sees the endpoint disabled sees why.
 func (sh *shard) disable(l *lane, reason string) {
-	sh.outboxes[l.p].afterwards(func() { sh.engine.disable(l.p, l.settings.Load().Endpoint, reason) })
+	sh.outboxes[l.p].afterwards(func() {
+		if e := l.settings.Load().Endpoint; e.Enabled() {
+			sh.engine.disable(l.p, e, reason)
+		}
+	})
 }
 
 func (sh *shard) random() float64 { return rand.Float64() }
