@@ -101,7 +101,8 @@ const (
 
 	// clockLead is how far ahead of this server's clock those of producers may be.
 	// But for that an event happens before it comes in, so that what came in
-	// earlier need not be looked at.
+	// earlier need not be looked at. No range that begins later than that finds an
+	// event that says it happens in the far future.
 	clockLead = 24 * 60 * 60 * 1000 // ms
 )
 
