@@ -69,7 +69,7 @@ type lane struct {
 	flight  []*attempt
 	reached wal.Pos // the newest event that was attempted
 
-	moved int64 // Unix ms of the end of the last attempt
+	moved int64 // Unix ms of the end of the last attempt, or of when it got something to do
 	still bool  // it stands still, and keeps nothing ready, see reclaim
 
 	window    retry.Window

@@ -402,3 +402,63 @@ func TestEventPutBackBehindALaterOneSurvivesARestart(t *testing.T) {
 		r.want("succeeded", r.lane(e).Rows[delivery.Succeeded], uint64(3))
 	})
 }
+
+// G8: a lane that stands still while memory is short does not read its whole
+// backlog because its rate limit holds it up.
+func TestLaneThatStandsStillReadsNoMoreThanItNeeds(t *testing.T) {
+	const size, hanging = 16 << 10, 4
+	script(t, func(o *Options) { o.LiveMemory, o.Shards = 1<<20, 1 }, func(r *rig) {
+		slow := r.endpoint("slow", func(e *endpoint.Endpoint) { e.RateLimit = &endpoint.RateLimit{PerSecond: 1, Burst: 1} })
+		for i := range hanging {
+			r.endpoint(fmt.Sprint("e", i), nil)
+		}
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			if a.url == slow.URL {
+				return 200, 3 * time.Second, ""
+			}
+			return 200, 14 * time.Second, ""
+		}
+		r.postData(400, append(append([]byte(`"`), bytes.Repeat([]byte("x"), size)...), '"'))
+		var most int64
+		for range 600 {
+			after(50 * time.Millisecond)
+			most = max(most, r.memory.used.Load())
+		}
+		// The bound, one large read that it let through, and what each lane needs to go on.
+		if bound := int64(1<<20 + readMuch + (1+hanging)*(readLittle+8*size)); most > bound {
+			r.Errorf("payloads in memory: got %d bytes, want at most %d", most, bound)
+		}
+	})
+}
+
+// G4: nor is that memory used up by endpoints that are held and have nothing
+// under way: because they asked to wait, have failed, or take one event in a
+// while.
+func TestHeldEndpointsGiveMemoryBack(t *testing.T) {
+	for name, held := range map[string]struct {
+		status int
+		again  string
+		limit  *endpoint.RateLimit
+	}{
+		"asked to wait": {status: 429, again: "3600"},
+		"fails":         {status: 500},
+		"rate limit":    {status: 200, limit: &endpoint.RateLimit{PerSecond: 0.1, Burst: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			script(t, func(o *Options) { o.LiveMemory = 1 << 20 }, func(r *rig) {
+				for i := range 3 {
+					r.endpoint(fmt.Sprint("e", i), func(e *endpoint.Endpoint) { e.RateLimit = held.limit })
+				}
+				r.receiver.answer = func(arrival) (int, time.Duration, string) { return held.status, 0, held.again }
+				r.postData(100, append(append([]byte(`"`), bytes.Repeat([]byte("x"), 16<<10)...), '"'))
+				after(time.Second)
+				r.memory.take(r.memory.limit) // somebody else's
+				after(2 * time.Second)
+				r.memory.give(r.memory.limit)
+				if got, want := r.memory.used.Load(), int64(128<<10); got > want {
+					r.Errorf("payloads in memory: got %d bytes, want at most %d", got, want)
+				}
+			})
+		})
+	}
+}

@@ -23,7 +23,7 @@ func (m *memory) take(n int64) {
 func (m *memory) give(n int64) { m.used.Add(-n) }
 
 const (
-	stillAfter   = 500 // ms without the end of an attempt, while some are under way
+	stillAfter   = 500 // ms without the end of an attempt, while there is something to do
 	reclaimEvery = 100 // ms, while memory is short
 )
 
@@ -37,7 +37,7 @@ func (sh *shard) reclaim(now int64) (again int64) {
 		return sh.reclaimAt
 	}
 	for _, l := range sh.lanes {
-		if len(l.open) > 0 && now-l.moved >= stillAfter {
+		if len(l.open)+len(l.queue) > 0 && now-l.moved >= stillAfter {
 			l.still = true
 			l.takeBack()
 			l.fallBehind()

@@ -158,7 +158,7 @@ func (l *lane) ask(s *settings, now int64, short bool) {
 	}
 	hungry := len(l.queue) == 0 || room && len(l.queue) <= l.appetite()/4
 	if l.still {
-		hungry = short
+		hungry = short && len(l.queue) == 0
 	}
 	if l.behind && !l.reading && hungry {
 		l.reading = true
@@ -180,7 +180,9 @@ func (l *lane) ask(s *settings, now int64, short bool) {
 // there is nothing.
 func (l *lane) rest(now, wake int64) {
 	if !l.idle(now) {
-		l.idleSince = 0
+		if l.idleSince != 0 { // until now it had nothing to do
+			l.moved, l.idleSince = now, 0
+		}
 		if wake == ledger.Forever {
 			l.shard.wheel.Stop(&l.timer)
 		} else {
