@@ -24,21 +24,9 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfi
 	}
 	limit := s.bodyLimit(h)
 	if h.ContentLength() == chunked {
-		s.unread.Store(h, unread{path: pathOf(h.RequestURI()), limit: limit})
+		s.unread.put(h, unread{dialect: s.router.dialectOf(pathOf(h.RequestURI())), limit: limit})
 	}
 	return fasthttp.RequestConfig{MaxRequestBodySize: limit}
-}
-
-// chunked is what fasthttp gives as the length of a body that has none.
-const chunked = -1
-
-// unread is what must be known of a request whose body turns out to be too
-// large. fasthttp has forgotten all about it by then, unless the length was
-// announced; clients that never announce one still want an error in their
-// dialect.
-type unread struct {
-	path  string
-	limit int
 }
 
 // bodyLimit is how large a body may be, in bytes. The server takes memory for
@@ -62,7 +50,7 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) int {
 // serve answers one request that was read completely.
 func (s *Server) serve(rc *fasthttp.RequestCtx) {
 	start := time.Now()
-	s.unread.Delete(&rc.Request.Header)
+	s.unread.take(&rc.Request.Header)
 	c := s.begin(rc)
 	entry, err := s.process(c)
 	if err != nil {
@@ -74,13 +62,14 @@ func (s *Server) serve(rc *fasthttp.RequestCtx) {
 // refuse answers a request that could not be read: cut off, malformed, too
 // large or too slow. The connection is closed afterwards.
 func (s *Server) refuse(rc *fasthttp.RequestCtx, err error) {
-	known := unread{path: pathOf(rc.Request.Header.RequestURI()), limit: s.bodyLimit(&rc.Request.Header)}
-	if kept, ok := s.unread.LoadAndDelete(&rc.Request.Header); ok {
-		known = kept.(unread)
+	known, ok := s.unread.take(&rc.Request.Header)
+	if !ok {
+		h := &rc.Request.Header
+		known = unread{dialect: s.router.dialectOf(pathOf(h.RequestURI())), limit: s.bodyLimit(h)}
 	}
 	c := s.begin(rc)
-	c.Dialect = s.router.dialectOf(known.path)
-	s.fail(c, s.readError(known, err))
+	c.Dialect = known.dialect
+	s.fail(c, s.readError(known.limit, err))
 	s.finish(c, nil, time.Now())
 	if conn, ok := rc.Conn().(*lingeringConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
 		conn.refused = true
@@ -182,7 +171,7 @@ func (s *Server) fail(c *wire.Ctx, err error) {
 }
 
 // readError says what was wrong with a request that fasthttp could not read.
-func (s *Server) readError(known unread, err error) *wire.Error {
+func (s *Server) readError(limit int, err error) *wire.Error {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch _, tooSmall := errors.AsType[*fasthttp.ErrSmallBuffer](err); {
 	case tooSmall:
@@ -191,7 +180,7 @@ func (s *Server) readError(known unread, err error) *wire.Error {
 			Detail: fmt.Sprintf("request line and headers are larger than %d bytes", maxHeaderSize),
 		}
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return wire.TooLarge("the body", known.limit)
+		return wire.TooLarge("the body", limit)
 	case isNet && timeout.Timeout():
 		return &wire.Error{
 			Status: fasthttp.StatusRequestTimeout, Code: wire.CodeTimeout,

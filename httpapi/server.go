@@ -124,7 +124,7 @@ type Server struct {
 	cursors  *wire.Cursors
 	stats    *stats
 	contexts sync.Pool // of *wire.Ctx
-	unread   sync.Map  // of *fasthttp.RequestHeader to unread, while a chunked body is being read
+	unread   unreads
 	ended    atomic.Bool
 }
 
@@ -135,6 +135,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("http server: %w", err)
 	}
 	s := &Server{options: o, auth: auth.New(o.Tenants, o.TokenKey), once: newOnce(o.Answers, o.Logger), limits: newLimits(o.RateLimit)}
+	s.unread.most = o.MaxConnections
 	s.contexts.New = func() any { return new(wire.Ctx) }
 	s.stats = newStats(s.connections)
 	var err error
