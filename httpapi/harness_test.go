@@ -53,6 +53,7 @@ func testKeys() tenants {
 	for text, k := range map[string]auth.Key{
 		"writer": {ID: "key_writer", Organization: "org_a", Scopes: auth.EventsWrite},
 		"reader": {ID: "key_reader", Organization: "org_a", Scopes: auth.EventsRead},
+		"chief":  {ID: "key_chief", Organization: "org_a", Scopes: auth.Admin},
 		"root":   {ID: "key_root", Scopes: auth.Admin},
 	} {
 		k.Hash = secret.Hash(text)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookwheel/hookwheel/engine/json"
 	"github.com/hookwheel/hookwheel/engine/secret"
+	"github.com/hookwheel/hookwheel/httpapi/auth"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
 )
 
@@ -37,6 +38,10 @@ const (
 // nothing, and may be tried again under the same key. While one is under way,
 // another with its key is refused; it does not wait, which would let one client
 // hold many connections.
+//
+// Another API key of the organization may repeat a request if it has all rights
+// of the first: an answer can hold what only those could ask for, such as the
+// text of a key with the same rights.
 //
 // The answer is written after the operation and before it is sent: two appends
 // to the log, milliseconds apart. If the server dies between the two, or the
@@ -120,8 +125,10 @@ func (o *once) leave(organization, key string) {
 	delete(o.mu.running, organization+" "+key)
 }
 
-// answer is a response to be repeated.
+// answer is a response to be repeated, and whose it was.
 type answer struct {
+	Admin       bool              `json:"admin"`
+	Scopes      auth.Scope        `json:"scopes"`
 	Fingerprint [sha256.Size]byte `json:"fingerprint"` // of the request's content
 	Status      int               `json:"status"`
 	Headers     []wire.Header     `json:"headers"`
@@ -134,7 +141,10 @@ var keptHeaders = [...]string{"Content-Type", "Location", "Etag", "Cache-Control
 
 // answerOf takes down the response of c.
 func answerOf(c *wire.Ctx, fingerprint [sha256.Size]byte) (secret.Secret, error) {
-	a := answer{Fingerprint: fingerprint, Status: c.Response.StatusCode(), Body: c.Response.Body()}
+	a := answer{
+		Admin: c.Principal.Admin, Scopes: c.Principal.Scopes,
+		Fingerprint: fingerprint, Status: c.Response.StatusCode(), Body: c.Response.Body(),
+	}
 	for _, name := range keptHeaders {
 		if value := c.Response.Header.Peek(name); len(value) > 0 {
 			a.Headers = append(a.Headers, wire.Header{Name: name, Value: string(value)})
@@ -152,6 +162,9 @@ func repeat(c *wire.Ctx, text secret.Secret, fingerprint [sha256.Size]byte) erro
 	}
 	if a.Fingerprint != fingerprint {
 		return cmp.Or(c.Dialect.Idempotency.Reused, wire.KeyReused())
+	}
+	if a.Admin && !c.Principal.Admin || !c.Principal.Allows(a.Scopes) {
+		return wire.Forbidden("the answer was given to an API key with more rights")
 	}
 	c.SetHeader("Idempotent-Replayed", "true")
 	c.SetStatusCode(a.Status)

@@ -80,6 +80,31 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// G9: what a key with more rights was answered, one with fewer cannot ask for by
+// repeating the request.
+func TestOnceIsNotMoreThanAllowed(t *testing.T) {
+	h := start(t, func(o *Options) {
+		o.Answers = &memoryAnswers{}
+		o.Dialects = []*wire.Dialect{{Name: "once", Prefixes: []string{"/"}, Render: plain("once"), Routes: []wire.Route{
+			{Method: "POST", Pattern: "/things", Once: true, Handle: func(c *wire.Ctx) error { return c.Raw(201, []byte("made by "+c.Principal.KeyID)) }},
+		}}}
+	})
+	for i, test := range []struct{ key, once, want string }{
+		{"writer", "a", "made by key_writer"},
+		{"writer", "a", "made by key_writer"},
+		{"reader", "a", "once 403 forbidden"},
+		{"root\r\nHookwheel-Organization: org_a", "a", "made by key_writer"},
+		{"root\r\nHookwheel-Organization: org_a", "b", "made by key_root"},
+		{"writer", "b", "once 403 forbidden"},
+		{"chief", "b", "once 403 forbidden"},
+	} {
+		got := body(h.one(t, "POST", "/things", "Authorization: Bearer "+test.key+"\r\nIdempotency-Key: "+test.once+"\r\n", ""))
+		if got != test.want {
+			t.Errorf("step %d: got %q, want %q", i, got, test.want)
+		}
+	}
+}
+
 // A dialect may refuse a key that comes with other content in its own way.
 func TestOnceByDialect(t *testing.T) {
 	h := start(t, func(o *Options) {
