@@ -63,6 +63,7 @@ var (
 	missing   = egress.Response{Status: 404, Class: egress.NoBus, Err: fmt.Errorf("missing")}
 	throttled = egress.Response{Status: 429, Class: egress.ClientError, RetryAfter: "1", Err: fmt.Errorf("throttled")}
 	unfit     = egress.Response{Class: egress.Payload, Err: fmt.Errorf("unfit")}
+	nobody    = egress.Response{Class: egress.Credentials, Err: fmt.Errorf("nobody to call as")}
 	taken     = egress.Response{Status: 200, Class: egress.Success}
 )
 
@@ -217,6 +218,26 @@ func TestUnfitBodyFailsAtOnce(t *testing.T) {
 		r.want("failures in a row after a refusal", o.Lane.Failures, uint64(1))
 		r.want("breaker after a refusal", o.Lane.ProbeAt, int64(0))
 	})
+}
+
+// Without credentials, which are the operator's affair, nobody's endpoint is
+// disabled, however long that goes on.
+func TestMissingCredentialsDisableNothing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer egress.Response
+		sends  bool
+	}{"no credentials": {nobody, true}, "denied": {denied, false}} {
+		t.Run(name, func(t *testing.T) {
+			busScript(t, endpoint.Endpoint{}, func(r *rig, b *buses, e *endpoint.Endpoint) {
+				b.answers(always(tt.answer))
+				for range 7 {
+					r.post(1)
+					after(24 * time.Hour)
+				}
+				r.want("sends after a week", r.lookup(e.ID).Sends(), tt.sends)
+			})
+		})
+	}
 }
 
 // The real client at a server that checks signatures, in real time.

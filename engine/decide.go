@@ -125,7 +125,9 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) (
 		l.fallBehind()
 		l.resume()
 	}
-	if s.disableAfter > 0 && l.breaker.Since > 0 && now-l.breaker.Since >= s.disableAfter.Milliseconds() {
+	failing := now - l.breaker.Since
+	ours := a.class == egress.Credentials // the operator's to mend, not the endpoint's
+	if s.disableAfter > 0 && l.breaker.Since > 0 && failing >= s.disableAfter.Milliseconds() && !ours {
 		disable = cmp.Or(disable, endpoint.ReasonFailures)
 	}
 	return disable
