@@ -37,11 +37,7 @@ file master.key of the data directory apart from the backups.`,
 				_, err := fmt.Fprintf(c.App.Writer, "backup made in %s\n", path)
 				return err
 			}
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodPost, "/v1/backups", map[string]any{"path": path})
+			answer, err := o.call(c, http.MethodPost, "/v1/backups", map[string]any{"path": path})
 			if err != nil {
 				return err
 			}

@@ -39,15 +39,11 @@ func connectorSet() *cli.Command {
 		Name: "set", Usage: "set it up or replace it",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
 			body := map[string]any{"enabled": !disable}
 			if len(secrets) > 0 {
 				body["signing_secrets"] = secrets
 			}
-			answer, err := api.object(c, http.MethodPut, o.ownerPath()+stripeConnector, body)
+			answer, err := o.call(c, http.MethodPut, o.ownerPath()+stripeConnector, body)
 			if err != nil {
 				return err
 			}
@@ -66,11 +62,7 @@ func connectorVerb(name, usage, method string, show func(*connection, *cli.Conte
 		Name: name, Usage: usage,
 		Flags: o.flags(flagsOf("connector " + name)),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, method, o.ownerPath()+stripeConnector, nil)
+			answer, err := o.call(c, method, o.ownerPath()+stripeConnector, nil)
 			if err != nil {
 				return err
 			}

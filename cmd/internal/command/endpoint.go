@@ -202,11 +202,7 @@ func endpointCreate() *cli.Command {
 				return err
 			}
 			maps.DeleteFunc(body, func(_ string, value any) bool { return value == nil })
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodPost, endpoints, body)
+			answer, err := o.call(c, http.MethodPost, endpoints, body)
 			if err != nil {
 				return err
 			}
@@ -254,11 +250,7 @@ func endpointUpdate() *cli.Command {
 			if len(body) == 0 {
 				return usageError("nothing to change: give at least one flag\nSee: %s --help", c.Command.HelpName)
 			}
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodPatch, endpoints+"/"+url.PathEscape(c.Args().First()), body)
+			answer, err := o.call(c, http.MethodPatch, endpoints+"/"+url.PathEscape(c.Args().First()), body)
 			if err != nil {
 				return err
 			}
@@ -280,15 +272,11 @@ func endpointRotate() *cli.Command {
 		Name: "rotate", Usage: "give it a new signing secret and show that, once", ArgsUsage: "ID",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
 			body := map[string]any{"grace_seconds": int64(grace / time.Second)}
 			if secret != "" {
 				body["secret"] = secret
 			}
-			answer, err := api.object(c, http.MethodPost, endpoints+"/"+url.PathEscape(c.Args().First())+"/rotate-secret", body)
+			answer, err := o.call(c, http.MethodPost, endpoints+"/"+url.PathEscape(c.Args().First())+"/rotate-secret", body)
 			if err != nil {
 				return err
 			}
@@ -309,11 +297,7 @@ func endpointTest() *cli.Command {
 		Name: "test", Usage: "send an event to this endpoint only", ArgsUsage: "ID",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodPost, endpoints+"/"+url.PathEscape(c.Args().First())+"/test", testBody(eventType, data))
+			answer, err := o.call(c, http.MethodPost, endpoints+"/"+url.PathEscape(c.Args().First())+"/test", testBody(eventType, data))
 			if err != nil {
 				return err
 			}

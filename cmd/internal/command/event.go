@@ -98,15 +98,11 @@ func eventReplay() *cli.Command {
 		Name: "replay", Usage: "deliver an event once more", ArgsUsage: "ID",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
 			body := map[string]any{}
 			if len(endpoints) > 0 {
 				body["endpoint_ids"] = endpoints
 			}
-			answer, err := api.object(c, http.MethodPost, events+"/"+url.PathEscape(c.Args().First())+"/replay", body)
+			answer, err := o.call(c, http.MethodPost, events+"/"+url.PathEscape(c.Args().First())+"/replay", body)
 			if err != nil {
 				return err
 			}

@@ -39,15 +39,11 @@ func keyCreate() *cli.Command {
 			if err := needScopes(scopes); err != nil {
 				return err
 			}
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
 			body := map[string]any{"name": c.Args().First(), "scopes": scopes}
 			if expires > 0 {
 				body["expires_at"] = wireTime(time.Now().Add(expires))
 			}
-			answer, err := api.object(c, http.MethodPost, o.keysPath(), body)
+			answer, err := o.call(c, http.MethodPost, o.keysPath(), body)
 			if err != nil {
 				return err
 			}
@@ -78,11 +74,7 @@ func keyList() *cli.Command {
 		Name: "list", Usage: "show keys, never in full",
 		Flags: o.flags(flagsOf("key list")),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodGet, o.keysPath(), nil)
+			answer, err := o.call(c, http.MethodGet, o.keysPath(), nil)
 			if err != nil {
 				return err
 			}

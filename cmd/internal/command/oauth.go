@@ -37,11 +37,7 @@ func clientCreate() *cli.Command {
 			if err := needScopes(scopes); err != nil {
 				return err
 			}
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodPost, o.clientsPath(), map[string]any{"name": c.Args().First(), "scopes": scopes})
+			answer, err := o.call(c, http.MethodPost, o.clientsPath(), map[string]any{"name": c.Args().First(), "scopes": scopes})
 			if err != nil {
 				return err
 			}

@@ -39,11 +39,7 @@ func organizationCreate() *cli.Command {
 		Name: "create", Usage: "add an organization", ArgsUsage: "NAME",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodPost, organizations, map[string]any{"name": c.Args().First(), "livemode": !test})
+			answer, err := o.call(c, http.MethodPost, organizations, map[string]any{"name": c.Args().First(), "livemode": !test})
 			if err != nil {
 				return err
 			}

@@ -43,10 +43,6 @@ func replayCreate() *cli.Command {
 		Name: "create", Usage: "choose past events by what became of them, and deliver them once more",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
 			body := map[string]any{}
 			for name, words := range map[string][]string{"endpoint_ids": endpoints, "states": states, "types": types} {
 				if len(words) > 0 {
@@ -64,7 +60,7 @@ func replayCreate() *cli.Command {
 			if dry {
 				body["dry_run"] = true
 			}
-			answer, err := api.object(c, http.MethodPost, replays, body)
+			answer, err := o.call(c, http.MethodPost, replays, body)
 			if err != nil {
 				return err
 			}

@@ -101,7 +101,7 @@ func (o *serving) deliveryFlags(f *flagSet) {
 	f.duration(&o.disableAfter, "disable-after", "disable an endpoint after `TIME` without a success", 120*time.Hour, time.Second, 365*day, "never")
 	f.in("Delivering")
 	f.integer(&o.maxInFlight, "max-in-flight", "up to `N` attempts at once; lowered to what descriptors and memory allow", 16_384, 1, 1<<20, "")
-	f.integer(&o.breakerFailures, "breaker-failures", "stop sending to an endpoint that failed `N` times in a row", breaker.Failures, 1, 1_000_000, "never")
+	f.integer(&o.breakerFailures, "breaker-failures", "stop sending to an endpoint that failed `N` times in a row; from the fourth on it is sent one at a time, up to one a second", breaker.Failures, 1, 1_000_000, "never")
 	f.duration(&o.breakerAfter, "breaker-after", "and that for `TIME` at least", breaker.After, 0, day, "")
 	f.duration(&o.probe, "breaker-probe", "then try one delivery after `TIME`, and after twice as long each time", breaker.Probe, time.Millisecond, day, "")
 	f.duration(&o.probeMax, "breaker-probe-max", "up to `TIME`", breaker.ProbeMax, time.Millisecond, day, "")

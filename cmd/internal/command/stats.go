@@ -13,11 +13,7 @@ func statsCommand() *cli.Command {
 		Usage: "show what is accepted, owed, delivered and waiting",
 		Flags: o.flags(flagsOf("stats")),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodGet, "/v1/stats", nil)
+			answer, err := o.call(c, http.MethodGet, "/v1/stats", nil)
 			if err != nil {
 				return err
 			}

@@ -17,11 +17,7 @@ func getVerb(family, usage, collection string) *cli.Command {
 		Name: "get", Usage: usage, ArgsUsage: "ID",
 		Flags: o.flags(flagsOf(family + " get")),
 		Action: func(c *cli.Context) error {
-			api, err := o.client()
-			if err != nil {
-				return err
-			}
-			answer, err := api.object(c, http.MethodGet, collection+"/"+url.PathEscape(c.Args().First()), nil)
+			answer, err := o.call(c, http.MethodGet, collection+"/"+url.PathEscape(c.Args().First()), nil)
 			if err != nil {
 				return err
 			}
@@ -60,6 +56,16 @@ func eachOf(family, name, usage, method string, collection func(*connection) str
 			return nil
 		},
 	}
+}
+
+// call makes the one call of a verb that needs no more, and reads the answer as
+// an object.
+func (o *connection) call(c *cli.Context, method, path string, body any) (object, error) {
+	api, err := o.client()
+	if err != nil {
+		return object{}, err
+	}
+	return api.object(c, method, path, body)
 }
 
 // object makes a call and reads the answer as an object.
