@@ -46,7 +46,7 @@ type clientRequest struct {
 }
 
 // createClient makes an OAuth client, which can have no more rights than the
-// caller.
+// caller, and has the mode of its organization.
 func (a *api) createClient(c *wire.Ctx) error {
 	var r clientRequest
 	if err := c.Decode(&r); err != nil {
@@ -62,6 +62,13 @@ func (a *api) createClient(c *wire.Ctx) error {
 	if !c.Principal.Allows(scopes) {
 		return wire.Forbidden("the API key lacks a scope that the client shall have; it has %s", c.Principal.Scopes)
 	}
+	org, err := a.organization(c)
+	if err != nil {
+		return err
+	}
+	if org.Livemode && !c.Principal.Livemode {
+		return wire.Forbidden("a key of test mode cannot make a client of an organization in live mode")
+	}
 	made, text, err := a.engine.CreateClient(c.Context(), c.Organization, &ledger.Client{Name: r.Name, Scopes: scopes.Names()}, c.Audit())
 	if err != nil {
 		return wire.Absent(err, "organization")
@@ -73,6 +80,11 @@ func (a *api) createClient(c *wire.Ctx) error {
 }
 
 func (a *api) deleteClient(c *wire.Ctx) error {
+	if o, found := a.ledger.Client(c.Param("id")); found && o.Organization == c.Organization {
+		if err := mayManage(&c.Principal, o.Scopes); err != nil {
+			return err
+		}
+	}
 	if err := a.engine.DeleteClient(c.Context(), c.Organization, c.Param("id"), c.Audit()); err != nil {
 		return wire.Absent(err, "OAuth client")
 	}
