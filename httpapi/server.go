@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -196,9 +197,16 @@ func (s *Server) Routes() []*wire.Route {
 func (s *Server) connections() float64 { return float64(s.http.GetOpenConnectionsCount()) }
 
 // serverLog takes what fasthttp has to say. All of it is about single
-// connections (resets, timeouts, malformed bytes): a caller's affair.
+// connections (resets, timeouts, malformed bytes): a caller's affair. Its errors
+// quote the bytes that were malformed; those can be somebody's key, and so an
+// error is cut where it begins to quote.
 type serverLog struct{ *slog.Logger }
 
 func (l serverLog) Printf(format string, args ...any) {
+	for i, arg := range args {
+		if err, ok := arg.(error); ok {
+			args[i], _, _ = strings.Cut(err.Error(), `"`)
+		}
+	}
 	l.Debug("connection failed", "detail", fmt.Sprintf(format, args...))
 }

@@ -74,8 +74,17 @@ func TestLog(t *testing.T) {
 	h.one(t, "GET", "/echo/-/panic", "X-Request-Id: panicking\r\n", "")
 	h.one(t, "POST", "/echo?secret=planted", "Authorization: Bearer writer\r\n", "planted")
 	h.one(t, "POST", "/echo", "Authorization: Bearer planted\r\n", "")
+	for _, malformed := range []string{
+		"POST /echo?secret=planted\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nAuthorization Bearer planted\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer planted\x00\r\n\r\n",
+		"POST /echo?secret=planted HTTP/1.1\r\nHost: [planted\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nplanted\r\n",
+	} {
+		h.raw(t, malformed)
+	}
 	logs := h.logs.String()
-	for _, want := range []string{`"request_id":"failing"`, "internal detail", `"request_id":"panicking"`, "boom", "harness_test.go", `"key_id":"key_writer"`} {
+	for _, want := range []string{"connection failed", `"request_id":"failing"`, "internal detail", `"request_id":"panicking"`, "boom", "harness_test.go", `"key_id":"key_writer"`} {
 		if !strings.Contains(logs, want) {
 			t.Errorf("log: got no %s", want)
 		}
