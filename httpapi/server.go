@@ -180,7 +180,11 @@ func (s *Server) Serve(ln net.Listener) error {
 // later returns at once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.ended.Store(true) // first: fasthttp closes only the listeners that it has by now
-	return s.http.ShutdownWithContext(ctx)
+	err := s.http.ShutdownWithContext(ctx)
+	if errors.Is(err, net.ErrClosed) {
+		return nil // a listener was closed before
+	}
+	return err
 }
 
 // Routes lists every operation of every dialect, in the order of their tables.
