@@ -162,12 +162,12 @@ func appendResult(dst []byte, p *posting, i int, l line) []byte {
 		return appendFault(dst, fault)
 	}
 	ev, v := &p.events[l.event], &p.verdicts[l.event]
-	id := ev.ID
+	id, livemode := ev.ID, ev.Livemode
 	if v.Duplicate {
-		id = v.First
+		id, livemode = v.First, v.FirstLivemode
 	}
 	dst = append(dst, `,"id":"`...)
-	dst = event.AppendID(dst, id, ev.Livemode)
+	dst = event.AppendID(dst, id, livemode)
 	dst = append(dst, `","duplicate":`...)
 	dst = strconv.AppendBool(dst, v.Duplicate)
 	return append(dst, '}')

@@ -125,13 +125,13 @@ func (in *Ingest) single(c *wire.Ctx, p *posting, body, key []byte) error {
 
 // repeated answers with the event that came first.
 func (in *Ingest) repeated(c *wire.Ctx, p *posting, ev *event.Event, v *ledger.Verdict) error {
-	ev.ID, v.At = v.First, int64(v.First.Time())
+	ev.ID, ev.Livemode, v.At = v.First, v.FirstLivemode, int64(v.First.Time())
 	first, found, err := in.Kept.Event(ev.Organization, v.First)
 	if err != nil {
 		return err
 	}
 	if found { // unless retention took it before the key expired
-		ev.Livemode, v.At, v.Matched = first.Livemode, first.ReceivedAt, first.Matched
+		v.At, v.Matched = first.ReceivedAt, first.Matched
 	}
 	p.answer = appendAccepted(p.answer, ev, v)
 	return c.Raw(fasthttp.StatusOK, p.answer)

@@ -123,8 +123,9 @@ func (r *eventReader) bool(bit uint, field string, value []byte, into *bool) {
 
 func (r *eventReader) time(bit uint, field string, value []byte, into *int64) {
 	var text string
+	faults := len(r.faults)
 	r.text(bit, field, value, &text)
-	if text == "" {
+	if value[0] == 'n' || len(r.faults) > faults { // null, or a fault that is said already
 		return
 	}
 	var ok bool

@@ -187,7 +187,7 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 			return err
 		}
 		if first != nil {
-			v.First, v.Duplicate = first.event, true
+			v.First, v.FirstLivemode, v.Duplicate = first.event, first.livemode, true
 			if first.fingerprint != ev.Idempotency.Fingerprint {
 				v.Err = ErrConflict
 			}

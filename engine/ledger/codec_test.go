@@ -76,7 +76,7 @@ func FuzzEventRow(f *testing.F) {
 }
 
 func FuzzIdempotencyRow(f *testing.F) {
-	f.Add(idempotencyRow{event: event.ID{1}, fingerprint: [16]byte{2}, expires: 3}.append(nil))
+	f.Add(idempotencyRow{event: event.ID{1}, fingerprint: [16]byte{2}, expires: 3, livemode: true}.append(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var row idempotencyRow
 		if row.decode(data) != nil {

@@ -14,18 +14,19 @@ import (
 // the time of its record is dropped. So of two that arrive at once one wins,
 // whatever the order in which their requests were handled.
 
-// idempotencyRow: version 1 | expires i64 | event id 16 | fingerprint 16.
+// idempotencyRow: version 1 | expires i64 | event id 16 | fingerprint 16 | livemode 1.
 type idempotencyRow struct {
 	expires     int64 // Unix ms
 	event       event.ID
 	fingerprint [16]byte
+	livemode    bool // the event's, which is a part of its id as people see it
 }
 
 // Every row of the table begins with its version and with when it expires.
 const (
 	idempotencyVersion = 1
 	keyExpiryEnd       = 1 + 8
-	idempotencyRowLen  = keyExpiryEnd + 16 + 16
+	idempotencyRowLen  = keyExpiryEnd + 16 + 16 + 1
 )
 
 var errDamagedKey = errors.New("idempotency row is damaged or of a newer version")
@@ -41,15 +42,21 @@ func (w idempotencyRow) append(dst []byte) []byte {
 	dst = append(dst, idempotencyVersion)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(w.expires))
 	dst = append(dst, w.event[:]...)
-	return append(dst, w.fingerprint[:]...)
+	dst = append(dst, w.fingerprint[:]...)
+	if w.livemode {
+		return append(dst, 1)
+	}
+	return append(dst, 0)
 }
 
 func (w *idempotencyRow) decode(data []byte) (err error) {
-	if w.expires, err = keyExpiry(data); err != nil || len(data) != idempotencyRowLen {
+	last := idempotencyRowLen - 1
+	if w.expires, err = keyExpiry(data); err != nil || len(data) != idempotencyRowLen || data[last] > 1 {
 		return errDamagedKey
 	}
 	copy(w.event[:], data[keyExpiryEnd:])
 	copy(w.fingerprint[:], data[keyExpiryEnd+16:])
+	w.livemode = data[last] == 1
 	return nil
 }
 
@@ -70,7 +77,7 @@ func (pt *partition) claimKey(b *kv.Batch, ev *event.Event, r *wal.Rec) (taken *
 	if found && row.expires > r.At {
 		return &row, nil
 	}
-	row = idempotencyRow{event: ev.ID, fingerprint: ev.Idempotency.Fingerprint, expires: ev.Idempotency.Expires}
+	row = idempotencyRow{event: ev.ID, fingerprint: ev.Idempotency.Fingerprint, expires: ev.Idempotency.Expires, livemode: ev.Livemode}
 	pt.scratch.newKeys[string(k)] = row
 	pt.scratch.value = row.append(pt.scratch.value[:0])
 	b.Set(k, pt.scratch.value)

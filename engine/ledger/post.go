@@ -19,10 +19,11 @@ type Verdict struct {
 
 	// Events only. A duplicate was dropped because First holds its key; with
 	// ErrConflict in Err the content is another.
-	Duplicate bool
-	First     event.ID
-	Matched   int
-	Endpoints []*endpoint.Endpoint // the ones that matched, if asked for
+	Duplicate     bool
+	First         event.ID
+	FirstLivemode bool
+	Matched       int
+	Endpoints     []*endpoint.Endpoint // the ones that matched, if asked for
 
 	Count int // of RetryAll and ContinueReplay: deliveries put in line
 

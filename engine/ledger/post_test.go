@@ -75,6 +75,7 @@ func TestIdempotency(t *testing.T) {
 			e := f.create("org_a", "ed_1")
 			first := withKey(f.newEvent("org_a", "a"), "k", 1, startTime+hour)
 			again := withKey(f.newEvent("org_a", "a"), "k", 1, startTime+hour)
+			again.Livemode = false // the first one's is what is told
 			other := withKey(f.newEvent("org_a", "a"), "k", 2, startTime+hour)
 			stripe := withKey(f.newEvent("org_a", "a"), "k", 2, startTime+hour)
 			stripe.Source = event.Stripe
@@ -93,10 +94,14 @@ func TestIdempotency(t *testing.T) {
 				}
 			}
 			for i, want := range []Verdict{
-				{}, {Duplicate: true, First: first.ID}, {Duplicate: true, First: first.ID, Err: ErrConflict}, {}, {},
+				{},
+				{Duplicate: true, First: first.ID, FirstLivemode: true},
+				{Duplicate: true, First: first.ID, FirstLivemode: true, Err: ErrConflict},
+				{}, {},
 			} {
 				check(t, fmt.Sprintf("%d: duplicate", i), got[i].Duplicate, want.Duplicate)
 				check(t, fmt.Sprintf("%d: first", i), got[i].First, want.First)
+				check(t, fmt.Sprintf("%d: livemode of the first", i), got[i].FirstLivemode, want.FirstLivemode)
 				checkErr(t, fmt.Sprintf("%d", i), got[i].Err, want.Err)
 			}
 			check(t, "backlog", f.lane(e).Backlog(), uint64(2))

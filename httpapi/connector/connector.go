@@ -174,7 +174,7 @@ func (a *api) submit(c *wire.Ctx, ev *event.Event) (answer, error) {
 	v := &verdicts[0]
 	switch {
 	case v.Duplicate:
-		return a.repeat(c, v.First, ev.Livemode)
+		return a.repeat(c, v.First, v.FirstLivemode)
 	case len(v.Endpoints) == 0:
 		return skipped(event.FormatID(ev.ID, ev.Livemode), "no_matching_endpoints"), nil
 	}

@@ -38,8 +38,10 @@ func (a *api) listOrganizations(c *wire.Ctx) error {
 	}
 	all := a.ledger.Organizations()
 	if !c.Principal.Admin {
-		own, _ := a.ledger.Organization(c.Principal.Organization)
-		all = []*ledger.Organization{own}
+		all = nil
+		if own, found := a.ledger.Organization(c.Principal.Organization); found { // it may have been deleted just now
+			all = append(all, own)
+		}
 	}
 	shown, around := wire.Cut(page, all, func(dst []byte, o *ledger.Organization) []byte { return append(dst, o.ID...) })
 	answer := list[organizationView]{Data: []organizationView{}}
