@@ -39,20 +39,33 @@ func (e *Engine) KeyUsed(id string) {
 	}
 }
 
-// noteUses writes down what is new.
+// noteUses writes down what is new. What could not be written is still new.
 func (e *Engine) noteUses(ctx context.Context) error {
 	if !e.uses.news.Swap(false) {
 		return nil
 	}
-	order := &ledger.Command{Audit: engineAudit, Verb: ledger.NoteUses, Uses: map[string]int64{}}
-	for id, known := range e.uses.keys.Range {
-		u := known.(*use)
-		if last := u.last.Load(); last != u.written {
-			order.Uses[id.(string)], u.written = last, last
-		}
-	}
+	uses := e.uses.unwritten()
+	order := &ledger.Command{Audit: engineAudit, Verb: ledger.NoteUses, Uses: uses}
 	if _, err := e.ledger.CommandAt(ctx, ledger.TenantsPartition, order); err != nil {
+		e.uses.news.Store(true)
 		return fmt.Errorf("note when keys were used: %w", err)
 	}
+	for id, last := range uses {
+		known, _ := e.uses.keys.Load(id)
+		known.(*use).written = last
+	}
 	return nil
+}
+
+// unwritten is when keys were used, of those of which the ledger does not know
+// it.
+func (u *uses) unwritten() map[string]int64 {
+	list := map[string]int64{}
+	for id, known := range u.keys.Range {
+		of := known.(*use)
+		if last := of.last.Load(); last != of.written {
+			list[id.(string)] = last
+		}
+	}
+	return list
 }

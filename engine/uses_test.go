@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -48,6 +50,25 @@ func TestKeyUses(t *testing.T) {
 		revoked, err := o.RevokeKey(t.Context(), acme, k.ID, someone)
 		if err != nil || now.Version != k.Version || revoked.LastUsedAt != second {
 			t.Errorf("revoke: got %+v, %v, want it last used at %d", revoked, err, second)
+		}
+	})
+}
+
+// A use that could not be written is written later, not forgotten for an hour.
+func TestKeyUsesThatWereNotWritten(t *testing.T) {
+	virtual(t, func(t *testing.T, o *office) {
+		canceled, cancel := context.WithCancel(t.Context())
+		cancel()
+		o.KeyUsed("key_1")
+		if err := o.noteUses(canceled); !errors.Is(err, context.Canceled) {
+			t.Fatalf("write that is broken off: got %v, want %v", err, context.Canceled)
+		}
+		if got := o.uses.unwritten(); len(got) != 1 || !o.uses.news.Load() {
+			t.Errorf("after a write that failed: got %v to write, want the key", got)
+		}
+		settle(time.Minute)
+		if got := o.uses.unwritten(); len(got) != 0 {
+			t.Errorf("a minute later: got %v to write, want nothing", got)
 		}
 	})
 }

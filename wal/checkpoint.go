@@ -3,12 +3,14 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // Checkpoint makes a copy of the log, and of everything else in its store, in
 // dir, while it goes on working. All that was acknowledged before is in it. dir
-// must not exist and must be on the same filesystem: tables are hard-linked, so
-// it is done in milliseconds and takes space only as the original changes.
+// must not exist, else the error is fs.ErrExist, and must be on the same
+// filesystem: tables are hard-linked, so it is done in milliseconds and takes
+// space only as the original changes. Of several at once one is made at a time.
 //
 // To restore is to Open it. What lies in the data directory beside the log, the
 // master key above all, is not part of it. A copy that was interrupted lacks its
@@ -18,6 +20,8 @@ func (s *Store) Checkpoint(dir string) error {
 		return err
 	}
 	defer s.leave()
+	s.checkpoints.Lock()
+	defer s.checkpoints.Unlock()
 	if err := s.checkpoint(dir); err != nil {
 		return fmt.Errorf("checkpoint to %s: %w", dir, err)
 	}
@@ -28,7 +32,7 @@ func (s *Store) checkpoint(dir string) error {
 	if exists, err := s.fs.Exists(dir); err != nil {
 		return err
 	} else if exists {
-		return fmt.Errorf("it exists already")
+		return fs.ErrExist
 	}
 	if err := s.fs.MkdirAll(dir); err != nil {
 		return err

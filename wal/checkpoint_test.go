@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,16 +58,40 @@ func TestCheckpointUnderLoad(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	if err := s.Checkpoint("/backup/0"); err == nil {
-		t.Error("checkpoint over an existing directory: got no error")
+	if err := s.Checkpoint("/backup/0"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("checkpoint over an existing directory: got %v, want %v", err, fs.ErrExist)
+	}
+}
+
+// Of checkpoints to one place at once, one is made and the others are told that
+// it is there.
+func TestCheckpointsAtOnce(t *testing.T) {
+	s := open(t, Options{})
+	submit(t, s, 0, event("x"))
+	const n = 8
+	results := make(chan error, n)
+	for range n {
+		go func() { results <- s.Checkpoint("/backup") }()
+	}
+	made := 0
+	for range n {
+		switch err := <-results; {
+		case err == nil:
+			made++
+		case !errors.Is(err, fs.ErrExist):
+			t.Errorf("checkpoint: got %v, want nil or %v", err, fs.ErrExist)
+		}
+	}
+	if made != 1 {
+		t.Errorf("got %d checkpoints, want 1", made)
 	}
 }
 
 func TestInterruptedCheckpointIsRefused(t *testing.T) {
-	fs := kv.NewCrashFS()
-	s := open(t, Options{FS: fs.FS})
+	disk := kv.NewCrashFS()
+	s := open(t, Options{FS: disk.FS})
 	submit(t, s, 0, event("x"))
-	fs.Inject(func(op kv.Op) error {
+	disk.Inject(func(op kv.Op) error {
 		if op.Write && op.Path == "/backup/highwater" {
 			return errors.New("cable pulled")
 		}
@@ -75,8 +100,8 @@ func TestInterruptedCheckpointIsRefused(t *testing.T) {
 	if err := s.Checkpoint("/backup"); err == nil {
 		t.Fatal("checkpoint: got no error")
 	}
-	fs.Inject(nil)
-	if _, err := Open(Options{Dir: "/backup", FS: fs.FS}); !errors.Is(err, ErrFormat) {
+	disk.Inject(nil)
+	if _, err := Open(Options{Dir: "/backup", FS: disk.FS}); !errors.Is(err, ErrFormat) {
 		t.Errorf("open: got error %v, want ErrFormat", err)
 	}
 }

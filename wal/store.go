@@ -44,6 +44,8 @@ type Store struct {
 	synced    atomic.Uint64 // a power cut keeps everything up to here
 	gone      []gone        // by partition
 
+	checkpoints sync.Mutex // held while one is made
+
 	users struct {
 		sync.Mutex
 		sync.WaitGroup

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/hookwheel/hookwheel/wal"
 	"github.com/hookwheel/hookwheel/wal/kv"
@@ -60,12 +59,7 @@ func (l *Ledger) Client(id string) (*Client, bool) {
 func (l *Ledger) Clients(organization string) []*Client {
 	l.tenants.mu.RLock()
 	defer l.tenants.mu.RUnlock()
-	var list []*Client
-	for _, c := range l.tenants.mu.clients {
-		if c.Organization == organization {
-			list = append(list, c)
-		}
-	}
-	slices.SortFunc(list, func(a, b *Client) int { return cmp.Compare(a.ID, b.ID) })
-	return list
+	return pick(l.tenants.mu.clients,
+		func(c *Client) bool { return c.Organization == organization },
+		func(a, b *Client) int { return cmp.Compare(a.ID, b.ID) })
 }

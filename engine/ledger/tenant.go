@@ -69,14 +69,9 @@ func (l *Ledger) Organization(id string) (*Organization, bool) {
 func (l *Ledger) Organizations() []*Organization {
 	l.tenants.mu.RLock()
 	defer l.tenants.mu.RUnlock()
-	var list []*Organization
-	for _, o := range l.tenants.mu.organizations {
-		if o.DeletedAt == 0 {
-			list = append(list, o)
-		}
-	}
-	slices.SortFunc(list, func(a, b *Organization) int { return cmp.Compare(a.ID, b.ID) })
-	return list
+	return pick(l.tenants.mu.organizations,
+		func(o *Organization) bool { return o.DeletedAt == 0 },
+		func(a, b *Organization) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // KeyByHash finds an API key, revoked and expired ones included, by the SHA-256
@@ -93,12 +88,19 @@ func (l *Ledger) KeyByHash(hash [32]byte) (*Key, bool) {
 func (l *Ledger) Keys(organization string) []*Key {
 	l.tenants.mu.RLock()
 	defer l.tenants.mu.RUnlock()
-	var list []*Key
-	for _, k := range l.tenants.mu.keys {
-		if k.Organization == organization {
-			list = append(list, k)
+	return pick(l.tenants.mu.keys,
+		func(k *Key) bool { return k.Organization == organization },
+		func(a, b *Key) int { return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(b.ID, a.ID)) })
+}
+
+// pick returns what a list wants of a table, in its order.
+func pick[T any](table map[string]*T, wanted func(*T) bool, order func(a, b *T) int) []*T {
+	var list []*T
+	for _, item := range table {
+		if wanted(item) {
+			list = append(list, item)
 		}
 	}
-	slices.SortFunc(list, func(a, b *Key) int { return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(b.ID, a.ID)) })
+	slices.SortFunc(list, order)
 	return list
 }

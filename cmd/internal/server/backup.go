@@ -2,9 +2,12 @@ package server
 
 import (
 	"errors"
-	"os"
+	"io/fs"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/valyala/fasthttp"
 
@@ -37,18 +40,15 @@ func (s *Server) backUp(c *wire.Ctx) error {
 	if err := c.Decode(&request); err != nil {
 		return err
 	}
-	if !filepath.IsLocal(request.Path) || filepath.Clean(request.Path) == "." {
-		return wire.Invalid(wire.Field{Pointer: "/path", Detail: "must be the path of a new directory below the backup directory"})
+	if !backupPath(request.Path) {
+		return wire.Invalid(wire.Field{Pointer: "/path", Detail: "must be the path of a new directory below the backup directory, of at most 255 bytes and without control characters"})
 	}
 	dir := filepath.Join(s.options.BackupDir, request.Path)
-	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
-		if err != nil {
-			return err
-		}
-		return wire.Conflict(wire.CodeConflict, "there is a backup of that path already")
-	}
 	started := time.Now()
-	if err := s.engine.Store().Checkpoint(dir); err != nil {
+	switch err := s.engine.Store().Checkpoint(dir); {
+	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR): // the second: something on the way to it is a file
+		return wire.Conflict(wire.CodeConflict, "there is something at that path already")
+	case err != nil:
 		return err
 	}
 	s.options.Logger.Info("backup made", "dir", dir, "key_id", c.Principal.KeyID, "took", time.Since(started).Round(time.Millisecond))
@@ -56,4 +56,12 @@ func (s *Server) backUp(c *wire.Ctx) error {
 		Path string `json:"path"`
 		Dir  string `json:"dir"`
 	}{request.Path, dir})
+}
+
+// maxBackupPath is as long as one name may be on the usual filesystems.
+const maxBackupPath = 255
+
+// backupPath reports whether path leads below the directory of backups.
+func backupPath(path string) bool {
+	return filepath.IsLocal(path) && filepath.Clean(path) != "." && len(path) <= maxBackupPath && !strings.ContainsFunc(path, unicode.IsControl)
 }
