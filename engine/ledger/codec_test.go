@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
 	"pgregory.net/rapid"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
@@ -136,10 +137,7 @@ func TestKeysSort(t *testing.T) {
 		org2, type2, pos2 := draw("two")
 		want := strings.Compare(org1, org2)
 		if want == 0 {
-			want = strings.Compare(type1, type2)
-		}
-		if want == 0 {
-			want = slices.Compare([]uint64{pos1}, []uint64{pos2})
+			want = slices.Compare([]uint64{xxhash.Sum64String(type1), pos1}, []uint64{xxhash.Sum64String(type2), pos2})
 		}
 		check(t, "by type", bytes.Compare(pt.byTypeKey(org1, type1, wal.Pos(pos1)), pt.byTypeKey(org2, type2, wal.Pos(pos2))), want)
 

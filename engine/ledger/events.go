@@ -102,13 +102,14 @@ func eachEvent[T any](r *reader[T], pt *partition, org, eventType string, t time
 		if err != nil {
 			return err
 		}
-		prefix := text(text(pt.key(tableByType), org), eventType)
+		prefix := pt.byTypePrefix(org, eventType)
 		return r.rows(pt.Ledger, prefix, lower, upper, 8, func(part, value []byte) (bool, error) {
 			return visit(part, func() (a Accepted, found bool, err error) {
 				if len(value) != len(event.ID{}) {
 					return a, false, errDamagedEvent
 				}
-				return pt.Event(org, event.ID(value))
+				a, found, err = pt.Event(org, event.ID(value))
+				return a, found && a.Type == eventType, err
 			})
 		})
 	}
