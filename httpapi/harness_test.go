@@ -81,6 +81,7 @@ func testDialects() []*wire.Dialect {
 			{Method: "GET", Pattern: "/echo/{name}", Public: true, Handle: func(c *wire.Ctx) error {
 				return c.Raw(200, []byte(c.Param("name")+" from "+c.Source.String()))
 			}},
+			{Method: "GET", Pattern: "/echo/-/base", Public: true, Handle: func(c *wire.Ctx) error { return c.Raw(200, []byte(c.BaseURL())) }},
 			{Method: "GET", Pattern: "/echo/-/panic", Public: true, Handle: func(*wire.Ctx) error { panic("boom") }},
 			{Method: "GET", Pattern: "/echo/-/fail", Public: true, Handle: func(c *wire.Ctx) error {
 				c.WriteString("half an answer")
@@ -118,6 +119,12 @@ func (s *syncBuffer) String() string {
 // start runs a server on a socket until the test ends.
 func start(t testing.TB, change func(*Options)) *harness {
 	t.Helper()
+	return startOn(t, change, func(l net.Listener) net.Listener { return l })
+}
+
+// startOn runs it on what wrap makes of a socket.
+func startOn(t testing.TB, change func(*Options), wrap func(net.Listener) net.Listener) *harness {
+	t.Helper()
 	logs := &syncBuffer{}
 	o := Options{
 		Dialects: testDialects(), Tenants: testKeys(), CursorKey: bytes.Repeat([]byte("k"), 32), TokenKey: bytes.Repeat([]byte("t"), 32),
@@ -136,7 +143,7 @@ func start(t testing.TB, change func(*Options)) *harness {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(ln) }()
+	go func() { served <- s.Serve(wrap(ln)) }()
 	t.Cleanup(func() {
 		if err := s.Shutdown(t.Context()); err != nil && !errors.Is(err, t.Context().Err()) {
 			t.Errorf("Shutdown: %v", err)

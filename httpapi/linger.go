@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -32,7 +33,11 @@ func (l lingeringListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lingeringConn{Conn: c}, nil
+	conn := &lingeringConn{Conn: c}
+	if secure, ok := c.(*tls.Conn); ok {
+		return &tlsConn{lingeringConn: conn, tls: secure}, nil
+	}
+	return conn, nil
 }
 
 // lingeringConn is a connection whose Close lingers if its last request was
@@ -41,6 +46,9 @@ type lingeringConn struct {
 	net.Conn
 	refused bool
 }
+
+// linger makes the coming Close wait for the client.
+func (c *lingeringConn) linger() { c.refused = true }
 
 func (c *lingeringConn) Close() error {
 	if c.refused {

@@ -71,8 +71,8 @@ func (s *Server) refuse(rc *fasthttp.RequestCtx, err error) {
 	c.Dialect = known.dialect
 	s.fail(c, s.readError(known.limit, err))
 	s.finish(c, nil, time.Now())
-	if conn, ok := rc.Conn().(*lingeringConn); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
-		conn.refused = true
+	if conn, ok := rc.Conn().(interface{ linger() }); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
+		conn.linger()
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 // X-Forwarded-For that is not one, and what X-Forwarded-Proto says.
 func (s *Server) origin(rc *fasthttp.RequestCtx) (source netip.Addr, scheme string) {
 	scheme = "http"
+	if rc.IsTLS() {
+		scheme = "https"
+	}
 	peer, ok := rc.RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return netip.Addr{}, scheme

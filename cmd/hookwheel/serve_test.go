@@ -148,6 +148,7 @@ func TestStartIsRefused(t *testing.T) {
 	for _, test := range []struct{ flags, want string }{
 		{"--sync sometimes", "expected always, never, or an interval"},
 		{"--listen 8420", "expected an address"},
+		{"--tls-cert cert.pem", "give both, or none"},
 		{"--max-in-flight 0", "allowed is 1 to 1048576"},
 		{"--attempt-timeout 2m", "allowed is 100ms to 1m"},
 		{"--retry-schedule 1s,forever", "not a duration"},

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,9 +165,20 @@ func (c *client) explain(ctx context.Context, err error) error {
 	}
 	var b broken
 	if errors.As(err, &b) {
-		return unavailable{fmt.Errorf("cannot reach %s: %w\nIs the server running? Start one with: hookwheel serve", c.base, b)}
+		return unavailable{fmt.Errorf("cannot reach %s: %w\n%s", c.base, b, b.remedy())}
 	}
 	return err
+}
+
+// remedy is what to try when the server cannot be reached.
+func (b broken) remedy() string {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](b.error); ok {
+		return "If that is your server, name the certificate of its authority with --ca-cert, and the server in --url as its certificate does"
+	}
+	if errors.Is(b, http.ErrSchemeMismatch) {
+		return "It does not speak TLS there: give an http URL"
+	}
+	return "Is the server running? Start one with: hookwheel serve"
 }
 
 // broken is a connection that did not come about or did not last.

@@ -2,6 +2,8 @@ package command
 
 import (
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -32,6 +34,7 @@ type connection struct {
 	apiKey       string
 	organization string
 	dataDir      string
+	caCert       string
 	timeout      time.Duration
 	json         bool
 }
@@ -45,6 +48,7 @@ func (o *connection) flags(f *flagSet) []cli.Flag {
 	shared.text(&o.apiKey, "api-key", "`KEY` that authenticates; without one, the file "+server.AdminKeyFile+" of the data directory is used, and only for a server on this machine", "", nil)
 	shared.text(&o.organization, "organization", "`ID` of the organization to act for, with an admin key; without one, the organization named default", "", nil)
 	shared.text(&o.dataDir, "data-dir", dataDirUsage, defaultDataDir, notEmpty)
+	shared.text(&o.caCert, "ca-cert", "`FILE` with certificates of authorities, PEM, that may vouch for the server of an https URL, besides those of the system", "", nil)
 	shared.duration(&o.timeout, "timeout", "`TIME` for a call, with its repetitions while the server is busy", 30*time.Second, 100*time.Millisecond, time.Hour, "")
 	return append(f.flags, shared.flags...)
 }
@@ -80,6 +84,10 @@ func (o *connection) client() (*client, error) {
 			return nil, err
 		}
 	}
+	transport, err := o.transport()
+	if err != nil {
+		return nil, err
+	}
 	return &client{
 		base:         base,
 		key:          key,
@@ -87,10 +95,33 @@ func (o *connection) client() (*client, error) {
 		timeout:      o.timeout,
 		pause:        pause,
 		http: &http.Client{
+			Transport: transport,
 			// A redirect could carry the key to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
+}
+
+// transport trusts whom the system trusts, and who stands in the file of
+// --ca-cert.
+func (o *connection) transport() (*http.Transport, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if o.caCert == "" {
+		return transport, nil
+	}
+	text, err := os.ReadFile(o.caCert)
+	if err != nil {
+		return nil, usageError("--ca-cert: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // a system without any
+	}
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, usageError("--ca-cert: %s has no certificate in PEM form", o.caCert)
+	}
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return transport, nil
 }
 
 // localKey reads the admin key of a server on this machine. It belongs to the

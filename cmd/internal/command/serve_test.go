@@ -42,7 +42,7 @@ func serveOptions(t *testing.T, args ...string) (server.Options, *serving) {
 // but for those that serve itself heeds.
 func TestEveryServeFlagCounts(t *testing.T) {
 	changed := map[string]string{
-		"listen": "127.0.0.1:1", "data-dir": "elsewhere", "dev": "",
+		"listen": "127.0.0.1:1", "tls-cert": "cert --tls-key key", "tls-key": "key --tls-cert cert", "data-dir": "elsewhere", "dev": "",
 		"max-event-size": "1KiB", "max-body-size": "1MiB", "max-connections": "5", "read-timeout": "1s", "idle-timeout": "1s",
 		"api-rate-limit": "5", "api-rate-burst": "5", "trusted-proxy": "10.0.0.0/8", "admin-key": "0123456789abcdef", "header-prefix": "X-Acme",
 		"eventbridge-bus": "hooks", "eventbridge-source-prefix": "acme.example/hooks",
@@ -67,10 +67,7 @@ func TestEveryServeFlagCounts(t *testing.T) {
 			}
 			continue
 		}
-		args := []string{"--" + name}
-		if text != "" {
-			args = append(args, text)
-		}
+		args := append([]string{"--" + name}, strings.Fields(text)...)
 		if got, _ := serveOptions(t, args...); reflect.DeepEqual(got, base) {
 			t.Errorf("%v: changes nothing", args)
 		}

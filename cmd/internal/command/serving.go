@@ -19,6 +19,7 @@ type serving struct {
 	version string
 
 	listen, dataDir string
+	tlsCert, tlsKey string
 	dev             bool
 
 	maxEventSize, maxBodySize int64
@@ -75,6 +76,8 @@ func (o *serving) allFlags(f *flagSet) {
 func (o *serving) generalFlags(f *flagSet) {
 	f.in("General")
 	f.text(&o.listen, "listen", "`ADDRESS` of the API; port 0 takes any that is free", "127.0.0.1:8420", checkAddress)
+	f.text(&o.tlsCert, "tls-cert", "speak TLS, 1.2 or newer, with the certificate in `FILE`, PEM, those of intermediate authorities behind it; looked at every 5 s and replaced without a restart; none = plain HTTP", "", nil)
+	f.text(&o.tlsKey, "tls-key", "`FILE` with the private key of --tls-cert, PEM", "", nil)
 	f.text(&o.dataDir, "data-dir", dataDirUsage, defaultDataDir, notEmpty)
 	f.toggle(&o.dev, "dev", "for trying things out: --allow-http, --allow-private-networks, --allow-port any, and --log-format human")
 }

@@ -32,6 +32,8 @@ func (o *serving) options(c *cli.Context) (server.Options, error) {
 	}
 	return server.Options{
 		Listen:        o.listen,
+		TLSCert:       o.tlsCert,
+		TLSKey:        o.tlsKey,
 		MaxEventSize:  int(o.maxEventSize),
 		MasterKeyFile: o.masterKeyFile,
 		AdminKey:      secret.New(o.adminKey),
@@ -118,6 +120,7 @@ func (o *serving) check() error {
 		is   bool
 		text string
 	}{
+		{(o.tlsCert == "") != (o.tlsKey == ""), "--tls-cert and --tls-key belong together: give both, or none"},
 		{o.maxEventSize > o.maxBodySize, "--max-event-size is larger than --max-body-size"},
 		{o.maxBodySize > min(o.pendingBytes, o.memtableSize/2), "--max-body-size is larger than --pending-bytes or half of --memtable-size: a request is written at once"},
 		{o.probe > o.probeMax, "--breaker-probe is longer than --breaker-probe-max"},

@@ -14,6 +14,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +46,11 @@ type Options struct {
 
 	// Listen is the address of the API; port 0 takes any that is free.
 	Listen string
+
+	// TLSCert and TLSKey are files with a certificate and its key, PEM; both or
+	// none. With them the API speaks TLS, 1.2 or newer. They may be replaced while
+	// the server runs.
+	TLSCert, TLSKey string
 
 	// MaxEventSize bounds one event as posted, in bytes. Default 256 KiB, at
 	// most HTTP.MaxBodySize.
@@ -82,7 +88,8 @@ type Server struct {
 	client  *egress.Client
 	bridge  *bridge.Client
 	http    *httpapi.Server
-	pprof   *profiler // nil = none
+	pprof   *profiler    // nil = none
+	tls     *certificate // nil = plain HTTP
 
 	listener net.Listener
 	serving  sync.WaitGroup
@@ -107,7 +114,12 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 			err = errors.Join(err, s.Close(ctx))
 		}
 	}()
-	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
+	if o.TLSCert != "" || o.TLSKey != "" {
+		if s.tls, err = loadCertificate(o.TLSCert, o.TLSKey, o.Logger); err != nil {
+			return nil, err
+		}
+	}
+	if s.listener, err = s.listen(o.Listen); err != nil {
 		return nil, fmt.Errorf("%w: another program has that address, or it is not one of this machine; see --listen", err)
 	}
 	if o.Pprof != "" {
@@ -126,6 +138,14 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Server) listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err == nil && s.tls != nil {
+		listener = tls.NewListener(listener, s.tls.config())
+	}
+	return listener, err
 }
 
 // startEngine opens the store and begins to deliver. It returns the master key.
@@ -187,10 +207,14 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	// The server counts its own routes, /metrics among them: it exists only after
 	// the route that shows what it counts.
 	own := ops.Source{Write: func(w io.Writer) { s.http.Metrics().Write(w) }, Help: map[string]string{}}
+	sources := []ops.Source{{Write: s.engine.WriteMetrics, Help: s.engine.MetricsHelp()}, own}
+	if s.tls != nil {
+		sources = append(sources, s.tls.metrics())
+	}
 	dialects := append(httpapi.Dialects(s.engine, s.settings()), s.backups(), ops.Dialect(ops.Options{
 		Build:   s.options.Build,
 		Checks:  s.checks(),
-		Metrics: []ops.Source{{Write: s.engine.WriteMetrics, Help: s.engine.MetricsHelp()}, own},
+		Metrics: sources,
 	}))
 	description, err := openapi.Dialect(s.options.Build.Version, dialects...)
 	if err != nil {
@@ -229,7 +253,13 @@ func (s *Server) checks() []ops.Check {
 }
 
 // URL is where the API is.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+func (s *Server) URL() string {
+	scheme := "http://"
+	if s.tls != nil {
+		scheme = "https://"
+	}
+	return scheme + s.listener.Addr().String()
+}
 
 // Engine is the engine inside, for what has no place in the API.
 func (s *Server) Engine() *engine.Engine { return s.engine }
@@ -282,6 +312,9 @@ func (s *Server) Close(ctx context.Context) error {
 		faults = append(faults, s.engine.Close(ctx, s.breakOff))
 	}
 	s.breakOff()
+	if s.tls != nil {
+		s.tls.close()
+	}
 	if s.pprof != nil {
 		faults = append(faults, s.pprof.close())
 	}
