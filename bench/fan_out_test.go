@@ -31,9 +31,26 @@ func BenchmarkFanOut(b *testing.B) {
 }
 
 func benchmarkFanOut(b *testing.B, endpoints int) {
-	store := openStore(b)
 	var deliveries owed
-	led, err := ledger.Open(ledger.Options{Log: store, DB: store.DB(), Follower: &deliveries})
+	led := openLedger(b, &deliveries)
+	for n := range endpoints {
+		createEndpoint(b, led, n, "bench.*")
+	}
+	b.SetBytes(1024)
+	b.ReportAllocs()
+	b.ResetTimer()
+	post(b, led)
+	b.StopTimer()
+	if got, want := deliveries.count.Load(), int64(b.N)*int64(endpoints); got != want {
+		b.Errorf("got %d deliveries, want %d", got, want)
+	}
+	b.ReportMetric(float64(b.N*endpoints)/b.Elapsed().Seconds(), "deliveries/s")
+}
+
+// openLedger opens an empty ledger on disk until the benchmark ends.
+func openLedger(b *testing.B, follower ledger.Follower) *ledger.Ledger {
+	store := openStore(b)
+	led, err := ledger.Open(ledger.Options{Log: store, DB: store.DB(), Follower: follower})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -49,22 +66,16 @@ func benchmarkFanOut(b *testing.B, endpoints int) {
 	if err := led.Follow(ctx); err != nil {
 		b.Fatal(err)
 	}
-	for n := range endpoints {
-		e := &endpoint.Endpoint{ID: fmt.Sprintf("ed_%026d", n), Organization: organization, Kind: endpoint.Webhook}
-		change := &ledger.Change{Endpoint: e.WithSpan(0, []string{"bench.*"}, nil, true)}
-		if _, err := led.Change(ctx, change); err != nil {
-			b.Fatal(err)
-		}
+	return led
+}
+
+func createEndpoint(b *testing.B, led *ledger.Ledger, n int, pattern string) (id string) {
+	e := &endpoint.Endpoint{ID: fmt.Sprintf("ed_%026d", n), Organization: organization, Kind: endpoint.Webhook}
+	change := &ledger.Change{Endpoint: e.WithSpan(0, []string{pattern}, nil, true)}
+	if _, err := led.Change(b.Context(), change); err != nil {
+		b.Fatal(err)
 	}
-	b.SetBytes(1024)
-	b.ReportAllocs()
-	b.ResetTimer()
-	post(b, led)
-	b.StopTimer()
-	if got, want := deliveries.count.Load(), int64(b.N)*int64(endpoints); got != want {
-		b.Errorf("got %d deliveries, want %d", got, want)
-	}
-	b.ReportMetric(float64(b.N*endpoints)/b.Elapsed().Seconds(), "deliveries/s")
+	return e.ID
 }
 
 // post posts b.N events, from 64 writers that each wait for the answer.

@@ -75,6 +75,10 @@ const (
 
 var worldTypes = []string{"a.b", "a.c", "z"}
 
+// rare is the type of an event now and then: those who want only these find
+// them by the index of types.
+const rare = "rare.one"
+
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{T: t, rng: rand.New(rand.NewPCG(seed, 7)), owed: map[string]map[string]bool{}}
 	w.rig = newRig(t, func(o *Options) {
@@ -83,13 +87,13 @@ func newWorld(t *testing.T, seed uint64) *world {
 		o.Shards = 1 + w.rng.IntN(3)
 		o.Defaults.DisableAfter = -1
 	})
-	patterns := [][]string{nil, {"*"}, {"a.*"}, {"a.b", "z"}, {"z"}}
-	for i := range 5 {
+	patterns := [][]string{nil, {"*"}, {"a.*"}, {"a.b", "z"}, {"z"}, {"rare.*"}, {rare, "never"}}
+	for i := range patterns {
 		s := &subject{types: patterns[i], enabled: true}
 		s.Endpoint = w.rig.endpoint(fmt.Sprint("e", i), func(e *endpoint.Endpoint) {
 			e.Spans[0].EventTypes = s.types
 			e.MaxInFlight = 1 + w.rng.IntN(16)
-			if i == 4 {
+			if i == 4 || i == 6 {
 				e.Ordering = endpoint.FIFO
 			}
 		})
@@ -135,7 +139,7 @@ func (w *world) step() {
 	case 0, 1, 2, 3:
 		w.post(1 + w.rng.IntN(40))
 	case 4:
-		for range 6 {
+		for range 10 {
 			w.post(100)
 		}
 	case 5:
@@ -184,8 +188,12 @@ func (w *world) post(n int) {
 	size := w.rng.IntN(4 << 10)
 	for range n {
 		w.posted++
+		eventType := worldTypes[w.rng.IntN(len(worldTypes))]
+		if w.rng.IntN(150) == 0 {
+			eventType = rare
+		}
 		events = append(events, &event.Event{
-			ID: ledger.NewID(), Livemode: true, Organization: org, Type: worldTypes[w.rng.IntN(len(worldTypes))],
+			ID: ledger.NewID(), Livemode: true, Organization: org, Type: eventType,
 			Source: event.API, Data: fmt.Appendf(nil, `{"n":%d,"padding":"%0*d"}`, w.posted, size, 0),
 		})
 	}
@@ -204,7 +212,7 @@ func (w *world) post(n int) {
 // subscribed is the model's idea of patterns.
 func subscribed(types []string, eventType string) bool {
 	for _, p := range types {
-		if p == "*" || p == eventType || p == "a.*" && eventType[0] == 'a' {
+		if p == "*" || p == eventType || p == "a.*" && eventType[0] == 'a' || p == "rare.*" && eventType == rare {
 			return true
 		}
 	}

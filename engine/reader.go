@@ -13,9 +13,17 @@ import (
 	"github.com/hookwheel/hookwheel/wal"
 )
 
-// readChunk is how many events one pass over the log looks at: enough that the
-// cost of an iterator does not show.
-const readChunk = 512
+const (
+	// readChunk is how many events one pass over the log looks at: enough that
+	// the cost of an iterator does not show.
+	readChunk = 512
+
+	// A lane that was owed less than one in so many of them is sparse: it goes
+	// on by the index of types. An event costs 0.4 µs in passing and 40 µs when
+	// it is fetched alone, with the pack of 64 KiB that it lies in; where few
+	// events come in and packs are small, 1 and 15.
+	sparseBelow = 64
+)
 
 // readRequest asks for what a lane is owed after a position, or, with retries,
 // for what waits in its part of the retry index.
@@ -59,9 +67,16 @@ type loadResult struct {
 // reader is a shard's access to the disk, in a goroutine of its own so that the
 // loop never waits for it. Lanes that are behind at about the same place are
 // served by one pass over the log, and each event is matched once for all.
+//
+// A lane that is owed next to nothing of what a pass has seen goes on from there
+// by the index of types, as part of the same request. So nothing need be
+// remembered of how much a lane is owed, nor can it be out of date: each request
+// begins with the log and sees for itself. Such lanes take turns, one between
+// two passes: they do not hold up the others, nor these them.
 type reader struct {
-	shard *shard
-	mu    struct {
+	shard  *shard
+	sparse []*taker // to be served from the index; only run touches it
+	mu     struct {
 		sync.Mutex
 		requests []readRequest
 	}
@@ -77,16 +92,22 @@ func (r *reader) request(q readRequest) {
 
 func (r *reader) run(quit <-chan struct{}) {
 	for {
-		select {
-		case <-quit:
-			return
-		case <-r.wake:
+		if len(r.sparse) == 0 {
+			select {
+			case <-quit:
+				return
+			case <-r.wake:
+			}
 		}
 		r.mu.Lock()
 		requests := r.mu.requests
 		r.mu.requests = nil
 		r.mu.Unlock()
 		r.serve(requests)
+		if len(r.sparse) > 0 {
+			r.seek(r.sparse[0])
+			r.sparse = slices.Delete(r.sparse, 0, 1)
+		}
 	}
 }
 
@@ -156,17 +177,40 @@ func (r *reader) pass(requests []readRequest) (served int) {
 	for _, t := range takers {
 		t.result.err = errors.Join(t.result.err, err)
 		t.result.upTo = min(t.result.upTo, upTo)
-		r.shard.read(t.result)
+		if t.end = end; t.isSparse() {
+			r.sparse = append(r.sparse, t)
+		} else {
+			r.shard.read(t.result)
+		}
 	}
 	return served
+}
+
+// seek serves a lane from the index of types, from where the pass has ended.
+func (r *reader) seek(t *taker) {
+	l := r.shard.engine.ledger
+	upTo, err := l.EventsFor(t.lane.p, t.endpoint, t.result.upTo, t.end, func(at wal.Pos, ev *event.Event) bool {
+		return t.offer(l, at, ev, &ev)
+	})
+	t.result.upTo, t.result.err = upTo, errors.Join(t.result.err, err)
+	r.shard.read(t.result)
 }
 
 // taker is a request that is being served.
 type taker struct {
 	readRequest
 	endpoint *endpoint.Endpoint // nil = gone
+	seen     int                // events that were offered
+	end      wal.Pos            // the endpoint knows of every change up to here
 	full     bool               // it has what it wants
 	result   readResult
+}
+
+// isSparse reports whether the lane was owed so little that the index of types
+// is the shorter way to more.
+func (t *taker) isSparse() bool {
+	return !t.full && t.endpoint != nil && t.result.err == nil && t.result.upTo < t.end &&
+		t.seen >= readChunk/2 && len(t.result.found) < t.seen/sparseBelow
 }
 
 func newTaker(l *ledger.Ledger, q readRequest) *taker {
@@ -179,6 +223,7 @@ func (t *taker) offer(l *ledger.Ledger, at wal.Pos, ev *event.Event, kept **even
 	if t.endpoint == nil || t.full || t.result.err != nil {
 		return false
 	}
+	t.seen++
 	if t.endpoint.Organization != ev.Organization || t.endpoint.Owes(uint64(at), ev) != endpoint.Owed {
 		return true
 	}

@@ -92,6 +92,25 @@ func (s *Span) matchesType(eventType string) bool {
 	return false
 }
 
+// PatternsWithin are the patterns that held somewhere behind one position up to
+// another: what the endpoint is owed there has a type that one of them selects,
+// or the endpoint as its target. They can be more than there are such events.
+func (e *Endpoint) PatternsWithin(after, upTo uint64) (patterns []Pattern) {
+	for i, span := range e.Spans {
+		ended := i+1 < len(e.Spans) && e.Spans[i+1].From <= after+1
+		switch {
+		case ended || span.From > upTo || !span.Enabled:
+		case len(span.EventTypes) == 0:
+			return []Pattern{everything}
+		default:
+			for _, text := range span.EventTypes {
+				patterns = append(patterns, patternOf(text))
+			}
+		}
+	}
+	return patterns
+}
+
 // Where events may come from. There are two families of names for the same two
 // things, both in use by clients, and each endpoint gets back those that it
 // was created with.

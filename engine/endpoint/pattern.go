@@ -60,6 +60,10 @@ func (p Pattern) Match(eventType string) bool {
 	return p.text == eventType
 }
 
+// Stem is the type that the pattern selects, if that is exactly one, or else
+// what all the types that it selects begin with.
+func (p Pattern) Stem() (text string, exact bool) { return p.text, !p.prefix }
+
 // String is the inverse of ParsePattern.
 func (p Pattern) String() string {
 	if p.prefix {

@@ -203,6 +203,9 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 	pt.scratch.value = eventRow{pos: r.Pos, matched: matched}.append(pt.scratch.value[:0])
 	b.Set(pt.eventKey(ev.Organization, ev.ID), pt.scratch.value)
 	b.Set(pt.byTypeKey(ev.Organization, ev.Type, r.Pos), ev.ID[:])
+	if ev.Target != 0 {
+		b.Set(pt.byTypeKey(ev.Organization, targeted, r.Pos), ev.ID[:])
+	}
 	if minute := uint32(r.At / 60_000); minute > pt.lastMinute {
 		pt.lastMinute = minute
 		b.Set(pt.key(tableTime).U32(minute), pt.key(0)[:0].U64(uint64(r.Pos)))

@@ -2,11 +2,11 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/cespare/xxhash/v2"
 	"pgregory.net/rapid"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
@@ -127,7 +127,7 @@ func TestMetaRow(t *testing.T) {
 // Keys sort as what they are made of, and each table is a range of its own.
 func TestKeysSort(t *testing.T) {
 	pt := &partition{p: 3}
-	names := rapid.StringMatching(`[a-z.]{0,3}`)
+	names := rapid.StringMatching(`[a-z.]{0,3}|(a[.])?(b[.])?[a-c.]{0,3}|[ab.]{16,20}`)
 	positions := rapid.Uint64Range(0, 1<<40)
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(what string) (string, string, uint64) {
@@ -137,9 +137,16 @@ func TestKeysSort(t *testing.T) {
 		org2, type2, pos2 := draw("two")
 		want := strings.Compare(org1, org2)
 		if want == 0 {
-			want = slices.Compare([]uint64{xxhash.Sum64String(type1), pos1}, []uint64{xxhash.Sum64String(type2), pos2})
+			want = bytes.Compare(pt.byTypePrefix(org1, type1), pt.byTypePrefix(org2, type2))
+		}
+		check(t, "same type, same beginning", want == 0, org1 == org2 && type1 == type2)
+		if want == 0 {
+			want = cmp.Compare(pos1, pos2)
 		}
 		check(t, "by type", bytes.Compare(pt.byTypeKey(org1, type1, wal.Pos(pos1)), pt.byTypeKey(org2, type2, wal.Pos(pos2))), want)
+
+		stem, _ := pt.byTypeStem(org1, "a.b.")
+		check(t, "below a name", bytes.HasPrefix(pt.byTypeKey(org1, type1, 1), stem), strings.HasPrefix(type1, "a.b."))
 
 		ref1 := Ref{Endpoint: endpoint.Key(pos1), Pos: wal.Pos(pos2), Replay: uint32(len(org1))}
 		ref2 := Ref{Endpoint: endpoint.Key(pos1), Pos: wal.Pos(pos1), Replay: uint32(len(org2))}

@@ -3,12 +3,9 @@ package ledger
 import (
 	"encoding/binary"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
-	"github.com/hookwheel/hookwheel/wal"
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
 
@@ -20,7 +17,7 @@ import (
 //	table        key                          value
 //	meta         name                         applied position · last minute indexed
 //	event        org · event id               eventRow: position, matched
-//	by type      org · xxhash64 type · pos    event id
+//	by type      org · path of type · pos     event id, see byTypeKey
 //	time         minute u32                   first position of that minute
 //	lane         ep                           Lane
 //	delivery     ep · pos · replay u32        delivery.Row
@@ -68,18 +65,6 @@ func text(k kv.Key, s string) kv.Key { return append(append(k, s...), 0) }
 
 func (pt *partition) eventKey(org string, id event.ID) kv.Key {
 	return text(pt.key(tableEvent), org).Raw(id[:])
-}
-
-// byTypePrefix begins the keys of the events of a type. Pebble writes the keys
-// at which its tables begin and end into files that live long, so no key holds
-// what clients write: of a type there is the hash. Types that share one share
-// their rows; whoever reads looks at the event.
-func (pt *partition) byTypePrefix(org, eventType string) kv.Key {
-	return text(pt.key(tableByType), org).U64(xxhash.Sum64String(eventType))
-}
-
-func (pt *partition) byTypeKey(org, eventType string, at wal.Pos) kv.Key {
-	return pt.byTypePrefix(org, eventType).U64(uint64(at))
 }
 
 // endpointKey begins the keys of all tables that go by endpoint.
