@@ -58,21 +58,26 @@ func (c *composer) events(request *fasthttp.Request, n int64, at time.Time) {
 	}
 	c.body = c.body[:0]
 	if c.Batch == 0 {
-		c.event(at)
+		c.event(n, at)
 		return
 	}
 	separator := byte('[')
-	for range c.Batch {
+	for i := range int64(c.Batch) {
 		c.body = append(c.body, separator)
-		c.event(at)
+		c.event(n*int64(c.Batch)+i, at)
 		separator = ','
 	}
 	c.body = append(c.body, ']')
 }
 
-func (c *composer) event(at time.Time) {
+// event makes the n-th event.
+func (c *composer) event(n int64, at time.Time) {
 	c.body = append(c.body, `{"type":"`...)
 	c.body = append(c.body, c.EventType...)
+	if c.Types > 0 {
+		c.body = append(c.body, '.')
+		c.body = strconv.AppendInt(c.body, n%int64(c.Types), 10)
+	}
 	c.body = append(c.body, `","data":`...)
 	c.body = c.source.Append(c.body, at.UnixNano())
 	c.body = append(c.body, '}')

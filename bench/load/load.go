@@ -42,6 +42,7 @@ type Config struct {
 	Key           string        `json:"key"`           // API key, sent as a bearer token
 	Organizations []string      `json:"organizations"` // post i is for organization i mod len; empty = the key's own
 	EventType     string        `json:"event_type"`
+	Types         int           `json:"types"`       // event i is of the type EventType.<i mod Types>; 0 = of EventType
 	Connections   int           `json:"connections"` // 0 = 64
 	Batch         int           `json:"batch"`       // events per post, as a JSON array; 0 = single events
 	Size          int           `json:"size"`        // bytes of an event's data; 0 = 1024
@@ -73,7 +74,7 @@ func (c Config) validate() error {
 	if c.Size < payload.MinSize || c.Size > payload.MaxSize {
 		faults = append(faults, fmt.Errorf("size is %d, want %d to %d", c.Size, payload.MinSize, payload.MaxSize))
 	}
-	if c.Connections < 0 || c.Batch < 0 || c.Rate < 0 || c.Events < 0 || c.Duration < 0 {
+	if c.Connections < 0 || c.Types < 0 || c.Batch < 0 || c.Rate < 0 || c.Events < 0 || c.Duration < 0 {
 		faults = append(faults, errors.New("a number is negative"))
 	}
 	if c.Bare && c.Batch > 0 {

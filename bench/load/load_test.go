@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -105,6 +106,27 @@ func TestPostsEvents(t *testing.T) {
 				t.Errorf("organization a got %d posts, b got %d, want the same", a, b)
 			}
 		})
+	}
+}
+
+// Events are of each type by turns, across posts and within them.
+func TestTypesByTurns(t *testing.T) {
+	url, requests := serve(t, engine())
+	if _, err := Run(t.Context(), Config{URL: url, EventType: "t", Types: 5, Connections: 3, Batch: 4, Events: 40}); err != nil {
+		t.Fatal(err)
+	}
+	count := make(map[string]int)
+	for _, request := range requests() {
+		var events []struct{ Type string }
+		if err := json.Unmarshal(request.body, &events); err != nil {
+			t.Fatal(err)
+		}
+		for _, event := range events {
+			count[event.Type]++
+		}
+	}
+	if want := map[string]int{"t.0": 8, "t.1": 8, "t.2": 8, "t.3": 8, "t.4": 8}; !maps.Equal(count, want) {
+		t.Errorf("got %v, want %v", count, want)
 	}
 }
 

@@ -23,6 +23,9 @@ const (
 	readyTimeout = time.Minute
 	readyPoll    = 5 * time.Millisecond
 	clients      = 32 // of the API at once, where a scenario makes many objects
+
+	// A server leaves more of its disk free; here a long backlog is to fit.
+	diskReserve = "1GiB"
 )
 
 // engine is a `hookwheel serve` with a data directory of its own.
@@ -49,7 +52,7 @@ func (l *lab) startEngine(ctx context.Context, flags ...string) (*engine, error)
 	}
 	e := &engine{
 		executable: l.Executable, data: data, url: "http://" + address,
-		args: slices.Concat([]string{"serve", "--dev", "--listen", address, "--data-dir", data}, flags, l.ServeFlags),
+		args: slices.Concat([]string{"serve", "--dev", "--listen", address, "--data-dir", data, "--disk-reserve", diskReserve}, flags, l.ServeFlags),
 		http: http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
 	}
 	if err := e.launch(ctx); err != nil {
@@ -200,20 +203,30 @@ func (e *engine) find(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// do asks the API on behalf of an organization. A status other than 2xx is an
-// error.
+// do asks the API on behalf of an organization and decodes the answer, unless
+// answer is nil.
 func (e *engine) do(ctx context.Context, org, method, path string, body, answer any) error {
+	got, err := e.ask(ctx, org, method, path, body)
+	if err != nil || answer == nil {
+		return err
+	}
+	return json.Unmarshal(got, answer)
+}
+
+// ask asks the API on behalf of an organization. A status other than 2xx is an
+// error.
+func (e *engine) ask(ctx context.Context, org, method, path string, body any) (answer []byte, err error) {
 	var content io.Reader
 	if body != nil {
 		encoded, err := json.Marshal(body)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		content = bytes.NewReader(encoded)
 	}
 	request, err := http.NewRequestWithContext(ctx, method, e.url+path, content)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+e.key)
 	if body != nil {
@@ -224,20 +237,16 @@ func (e *engine) do(ctx context.Context, org, method, path string, body, answer 
 	}
 	response, err := e.http.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
-	got, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
+	if answer, err = io.ReadAll(response.Body); err != nil {
+		return nil, err
 	}
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, got)
+		return nil, fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer)
 	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(got, answer)
+	return answer, nil
 }
 
 // discard ends the engine, if it has not ended, and removes its data, which the

@@ -85,13 +85,17 @@ func (f Figure) String() string {
 	return fmt.Sprintf("%s, %s %s: %.3f", text, f.against(), number(f.Reference), f.judged())
 }
 
-// Cost is what one process used up during the measured part of a run.
+// Cost is what one process used up during the measured part of a run. What the
+// engine alone is asked for is 0 for the others.
 type Cost struct {
-	Process string        `json:"process"`
-	Events  float64       `json:"events"` // that the cost is divided by: events posted, or deliveries received
-	CPU     time.Duration `json:"cpu_ns"`
-	PeakRSS float64       `json:"peak_rss_bytes"`
-	Written float64       `json:"written_bytes"`
+	Process     string        `json:"process"`
+	Events      float64       `json:"events"` // that the cost is divided by: events posted, or deliveries received
+	CPU         time.Duration `json:"cpu_ns"`
+	PeakRSS     float64       `json:"peak_rss_bytes"`
+	Written     float64       `json:"written_bytes"`
+	Allocations float64       `json:"allocations,omitempty"` // objects on the heap
+	Allocated   float64       `json:"allocated_bytes,omitempty"`
+	Contended   time.Duration `json:"contended_ns,omitempty"` // that goroutines waited for locks, all together
 }
 
 func newCost(process string, events int64, usage measure.Usage) Cost {
@@ -103,6 +107,9 @@ func newCost(process string, events int64, usage measure.Usage) Cost {
 		Written: float64(usage.Written),
 	}
 }
+
+// each is a part of the cost by event.
+func (c Cost) each(part float64) float64 { return part / c.Events }
 
 // combineFigures makes one figure of the same figure of several runs.
 func combineFigures(runs []Figure) Figure {
@@ -129,6 +136,10 @@ func combineCosts(runs []Cost) Cost {
 		CPU:     time.Duration(medianOf(runs, func(c Cost) float64 { return float64(c.CPU) })),
 		PeakRSS: medianOf(runs, func(c Cost) float64 { return c.PeakRSS }),
 		Written: medianOf(runs, func(c Cost) float64 { return c.Written }),
+
+		Allocations: medianOf(runs, func(c Cost) float64 { return c.Allocations }),
+		Allocated:   medianOf(runs, func(c Cost) float64 { return c.Allocated }),
+		Contended:   time.Duration(medianOf(runs, func(c Cost) float64 { return float64(c.Contended) })),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"testing"
 	"time"
@@ -65,36 +66,48 @@ func TestReportText(t *testing.T) {
 				{Name: "end to end", Unit: "deliveries/s", Value: rate, Reference: bare, Goal: Goal{Must: 0.3, Aim: 0.36}},
 				{Name: "allocations", Unit: "per event", Value: rate / 1e4, Goal: Goal{Must: 2, Aim: 1, AtMost: true}},
 			},
-			costs: []Cost{{Process: "engine", Events: rate * 5, CPU: 9 * time.Second, PeakRSS: 100 << 20, Written: rate * 1e4}},
+			costs: []Cost{
+				{Process: "engine", Events: rate * 5, CPU: 9 * time.Second, PeakRSS: 100 << 20, Written: rate * 1e4, Allocations: rate * 35, Allocated: rate * 9000},
+				{Process: "sink", Events: rate * 5, CPU: 3 * time.Second, PeakRSS: 30 << 20},
+			},
 		}
 	}
-	report := &Report{CPUs: 2, Platform: "linux/amd64", Go: "go1.26", Fsync: 140 * time.Microsecond, Runs: 3, Duration: 5 * time.Second}
-	report.add(scenario{name: "flow"}, []run{flow(30000, 90000), flow(28000, 100000), flow(33000, 80000)}, nil)
-	table := Table{Title: "Latency, ms", Case: "rate", Columns: []string{"p50", "p99"}, Rows: []Row{{"100/s", []Value{0.31, 1.5}}, {"1,000/s", []Value{0.4, missing}}}}
-	report.add(scenario{name: "paced"}, []run{{
-		figures: []Figure{{Name: "healthy", Unit: "deliveries/s", Value: 95, Reference: 100, Against: "alone", Goal: Goal{Must: 0.9, Aim: 0.97}}},
-		tables:  []Table{table},
-	}}, nil)
-	report.add(scenario{name: "broken"}, nil, errors.New("3 of 4 deliveries arrived"))
+	report := &Report{CPUs: 2, Platform: "linux/amd64", Go: "go1.26", Fsync: 140 * time.Microsecond, Runs: 3, Duration: 5 * time.Second, Scale: 1}
+	report.add(scenario{name: "flow"}, []run{flow(30000, 90000), flow(28000, 100000), flow(33000, 80000)}, 40*time.Second, nil)
+	latency := func(p50, p99 Value) Table {
+		return Table{Title: "Latency, ms", Case: "rate", Columns: []string{"p50", "p99"}, Rows: []Row{{"100/s", []Value{p50, p99}}, {"1,000/s", []Value{0.4, missing}}}}
+	}
+	paced := func(p50, p99 Value) run {
+		return run{
+			figures: []Figure{{Name: "healthy", Unit: "deliveries/s", Value: 95, Reference: 100, Against: "alone", Goal: Goal{Must: 0.9, Aim: 0.97}}},
+			tables:  []Table{latency(p50, p99)},
+		}
+	}
+	report.add(scenario{name: "paced"}, []run{paced(0.31, 1.5), paced(0.2, 1.7), paced(0.4, 1.2)}, 20*time.Second, nil)
+	partly := Table{Title: "Deliveries to so many", Case: "endpoints", Columns: []string{"per second"}, Rows: []Row{{"1", []Value{12345}}}}
+	report.add(scenario{name: "broken"}, []run{{tables: []Table{partly, {Title: "nothing"}}}}, time.Second, errors.New("3 of 4 deliveries arrived"))
 	if got := report.Results[0].Figures[0]; got.Ratio != 30000.0/90000 || got.Low != 0.28 || got.High != 33000.0/80000 {
 		t.Errorf("got ratio %v, low %v, high %v, want 0.333, 0.28, 0.4125", got.Ratio, got.Low, got.High)
 	}
-	var got bytes.Buffer
-	if err := report.WriteText(&got); err != nil {
-		t.Fatal(err)
-	}
-	const golden = "testdata/report.txt"
-	if *update {
-		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+	for golden, write := range map[string]func(io.Writer) error{
+		"testdata/report.txt": report.WriteText, "testdata/report.md": report.WriteMarkdown,
+	} {
+		var got bytes.Buffer
+		if err := write(&got); err != nil {
 			t.Fatal(err)
 		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got.Bytes(), want) {
-		t.Errorf("got\n%s\nwant\n%s", got.Bytes(), want)
+		if *update {
+			if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("got\n%s\nwant %s\n%s", got.Bytes(), golden, want)
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ type scenario struct {
 type run struct {
 	figures []Figure // Value, and Reference or none; the rest is filled in by the report
 	costs   []Cost
-	tables  []Table // of a scenario with one run
+	tables  []Table // their rows are the same cases in every run
 }
 
 // all scenarios, in the order in which they are shown.
@@ -60,11 +60,11 @@ var all = []scenario{
 	isolationAll,
 	catchUp,
 	backlog,
-	growEndpoints,
+	growIdle,
+	growActive,
 	growFanOut,
 	growPayload,
 	growOrganizations,
-	growBacklog,
 	growRetries,
 	growShards,
 }
@@ -84,7 +84,7 @@ type Options struct {
 	// scenario that measures it. The package does not import the engine.
 	Sign func(id string, at time.Time, body []byte)
 
-	// Progress is told about each run as it ends. nil = nobody.
+	// Progress is told what goes on, and since when. nil = nobody.
 	Progress func(line string)
 }
 
@@ -105,8 +105,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Scale == 0 {
 		o.Scale = 1
 	}
-	if o.Progress == nil {
-		o.Progress = func(string) {}
+	tell, began := o.Progress, time.Now()
+	o.Progress = func(line string) {
+		if tell != nil {
+			tell(fmt.Sprintf("%6v  %s", time.Since(began).Round(time.Second), line))
+		}
 	}
 	return o, nil
 }
@@ -144,7 +147,8 @@ func Names() []string {
 
 // Run runs scenarios one after the other and reports on them. A scenario that
 // fails is reported as failed and does not keep the others from running; the
-// error is for what keeps all of them from it, and for the end of ctx.
+// error is for what keeps all of them from it, and for the end of ctx, which
+// leaves a report on those that came before it.
 func Run(ctx context.Context, options Options) (report *Report, err error) {
 	options, err = options.withDefaults()
 	if err != nil {
@@ -162,29 +166,34 @@ func Run(ctx context.Context, options Options) (report *Report, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start benchmark: %w", err)
 	}
-	for _, s := range all {
-		if !options.wants(s) {
-			continue
-		}
+	wanted := options.wanted()
+	for i, s := range wanted {
+		lab.Progress(fmt.Sprintf("%d of %d: %s: %s", i+1, len(wanted), s.name, s.about))
+		began := time.Now()
 		runs, err := repeat(ctx, lab, s)
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return report, context.Cause(ctx)
 		}
-		report.add(s, runs, err)
+		report.add(s, runs, time.Since(began), err)
 	}
 	return report, nil
 }
 
-func (o Options) wants(s scenario) bool {
-	if len(o.Only) > 0 {
-		return slices.Contains(o.Only, s.name)
+// wanted are the scenarios to run.
+func (o Options) wanted() (wanted []scenario) {
+	for _, s := range all {
+		if len(o.Only) > 0 && slices.Contains(o.Only, s.name) || len(o.Only) == 0 && (o.Long || !s.long) {
+			wanted = append(wanted, s)
+		}
 	}
-	return o.Long || !s.long
+	return wanted
 }
 
 // scaled is a size of a scenario, at least 1.
 func (o Options) scaled(size int) int { return max(1, int(float64(size)*o.Scale)) }
 
+// repeat runs a scenario as often as it is to be. The last run is the one that
+// failed, if one did.
 func repeat(ctx context.Context, lab *lab, s scenario) ([]run, error) {
 	var runs []run
 	times := lab.Runs
@@ -193,16 +202,16 @@ func repeat(ctx context.Context, lab *lab, s scenario) ([]run, error) {
 	}
 	for n := range times {
 		r, err := s.once(ctx, lab)
+		runs = append(runs, r)
 		if err != nil {
 			lab.Progress(fmt.Sprintf("%s, run %d of %d: %v", s.name, n+1, times, err))
-			return nil, err
+			return runs, err
 		}
 		found := "done"
 		if len(r.figures) > 0 {
 			found = r.figures[0].String()
 		}
 		lab.Progress(fmt.Sprintf("%s, run %d of %d: %s", s.name, n+1, times, found))
-		runs = append(runs, r)
 	}
 	return runs, nil
 }

@@ -68,7 +68,7 @@ type forwarder struct {
 
 func forward(args []string) error {
 	address, data := args[3], args[5]
-	f := &forwarder{fault: strings.Join(args[6:], ""), endpoints: map[string][]string{}}
+	f := &forwarder{fault: strings.Join(args[8:], ""), endpoints: map[string][]string{}}
 	if f.fault == failsStart {
 		return errors.New("no such flag")
 	}
@@ -102,6 +102,8 @@ func (f *forwarder) handle(ctx *fasthttp.RequestCtx) {
 	path := string(ctx.Path())
 	switch {
 	case path == "/readyz":
+	case path == "/metrics":
+		fmt.Fprintf(ctx, "# TYPE go_memstats_mallocs_total counter\ngo_memstats_mallocs_total %d\nother{le=\"1\"} 2\n", 1000+7*f.count.Load())
 	case string(ctx.Request.Header.Peek("Authorization")) != "Bearer hw_admin_x":
 		ctx.SetStatusCode(401)
 	case path == "/v1/organizations":
@@ -216,6 +218,9 @@ func TestRun(t *testing.T) {
 		for _, c := range result.Costs {
 			if c.PeakRSS < 1<<20 || c.Events <= 0 {
 				t.Errorf("%s: got cost %+v, want memory and events", result.Name, c)
+			}
+			if got, want := c.Allocations > 0, c.Process == "engine"; got != want {
+				t.Errorf("%s: got %v allocations of the %s, want some of the engine", result.Name, c.Allocations, c.Process)
 			}
 		}
 	}

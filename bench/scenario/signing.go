@@ -46,7 +46,7 @@ var signing = scenario{
 			},
 			{
 				Name: "signing 1 KB, allocations", Unit: "per signature",
-				Value: allocations(sign), Goal: Goal{AtMost: true},
+				Value: allocationsOf(sign), Goal: Goal{AtMost: true},
 			},
 		}}, nil
 	},
@@ -60,9 +60,9 @@ func perSecond(f func()) float64 {
 	return signingBlock / time.Since(began).Seconds()
 }
 
-// allocations returns how many f makes, rounded down, so that what the rest of
+// allocationsOf returns how many f makes, rounded down, so that what the rest of
 // the process allocates meanwhile does not count.
-func allocations(f func()) float64 {
+func allocationsOf(f func()) float64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range signingBlock {

@@ -2,12 +2,10 @@ package scenario
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/hookwheel/hookwheel/bench/load"
-	"github.com/hookwheel/hookwheel/bench/measure"
 	"github.com/hookwheel/hookwheel/bench/sink"
 )
 
@@ -19,6 +17,7 @@ const (
 // workload is what the producer does to an engine.
 type workload struct {
 	endpoints     int // of an organization, that each of its events is owed to; with 0 one exists that is owed none
+	types         int // that events are of by turns, an endpoint for each; 0 = only one
 	organizations int // that events are for by turns; 0 = only the default one
 	batch         int // events per post; 0 = single events
 	size          int // bytes of an event's data; 0 = 1 KB
@@ -64,7 +63,7 @@ func (w workload) run(ctx context.Context, l *lab) (flow, error) {
 
 // pour runs the workload on an engine that is prepared for it.
 func (w workload) pour(ctx context.Context, l *lab, e *engine) (f flow, err error) {
-	engineBefore, sinkBefore, err := usages(e, l)
+	before, err := l.meter(ctx, e)
 	if err != nil {
 		return f, err
 	}
@@ -79,7 +78,7 @@ func (w workload) pour(ctx context.Context, l *lab, e *engine) (f flow, err erro
 		}
 		end = f.receipts.Last
 	}
-	engineAfter, sinkAfter, err := usages(e, l)
+	after, err := l.meter(ctx, e)
 	if err != nil {
 		return f, err
 	}
@@ -94,11 +93,7 @@ func (w workload) pour(ctx context.Context, l *lab, e *engine) (f flow, err erro
 	}
 	count := max(deliveries, f.posted.Events)
 	f.rate = float64(count) / time.Duration(end-f.posted.Start).Seconds()
-	f.engine = newCost("engine", count, engineAfter.Since(engineBefore))
-	f.costs = []Cost{f.engine, newCost("producer", f.posted.Events, f.posted.Usage)}
-	if deliveries > 0 {
-		f.costs = append(f.costs, newCost("sink", count, sinkAfter.Since(sinkBefore)))
-	}
+	f.charge(before, after, count)
 	return f, nil
 }
 
@@ -117,8 +112,13 @@ func (w workload) prepare(ctx context.Context, l *lab, e *engine) error {
 		_, err := e.createEndpoint(ctx, orgs[0], l.sink.Endpoint(0), "no."+eventType)
 		return err
 	}
-	return parallel(ctx, len(orgs)*w.endpoints, func(ctx context.Context, i int) error {
-		_, err := e.createEndpoint(ctx, orgs[i/w.endpoints], l.sink.Endpoint(i), eventType)
+	each := w.endpoints * max(w.types, 1)
+	return parallel(ctx, len(orgs)*each, func(ctx context.Context, i int) error {
+		owed := eventType
+		if w.types > 0 {
+			owed = fmt.Sprintf("%s.%d", eventType, i%w.types)
+		}
+		_, err := e.createEndpoint(ctx, orgs[i/each], l.sink.Endpoint(i), owed)
 		return err
 	})
 }
@@ -137,7 +137,7 @@ func (w workload) names() []string {
 
 func (w workload) config(l *lab, e *engine) load.Config {
 	c := load.Config{
-		URL: e.url + "/v1/events", Key: e.key, EventType: eventType,
+		URL: e.url + "/v1/events", Key: e.key, EventType: eventType, Types: w.types,
 		Connections: connections, Batch: w.batch, Size: w.size, Events: w.events,
 	}
 	if w.events == 0 {
@@ -168,20 +168,26 @@ func (w workload) check(ctx context.Context, l *lab, posted load.Report) error {
 // awaitReceipts waits until a group of the sink has got so many distinct
 // deliveries.
 func (l *lab) awaitReceipts(ctx context.Context, group string, want int64) (sink.Stats, error) {
+	return l.await(ctx, group, want, func(s sink.Stats) int64 { return s.Receipts })
+}
+
+// await waits until a group of the sink has counted so many of something.
+func (l *lab) await(ctx context.Context, group string, want int64, count func(sink.Stats) int64) (sink.Stats, error) {
 	poll := time.NewTicker(arrivalPoll)
 	defer poll.Stop()
 	var seen int64
 	progress := time.Now()
 	for {
 		got, err := l.sink.Stats(ctx, group)
-		if err != nil || got.Receipts >= want {
+		now := count(got)
+		if err != nil || now >= want {
 			return got, err
 		}
-		if got.Receipts > seen {
-			seen, progress = got.Receipts, time.Now()
+		if now > seen {
+			seen, progress = now, time.Now()
 		}
 		if time.Since(progress) > arrivalStall {
-			return got, fmt.Errorf("%d of %d deliveries arrived, and none for %v", got.Receipts, want, arrivalStall)
+			return got, fmt.Errorf("%d of %d deliveries arrived, and none for %v", now, want, arrivalStall)
 		}
 		select {
 		case <-poll.C:
@@ -189,12 +195,6 @@ func (l *lab) awaitReceipts(ctx context.Context, group string, want int64) (sink
 			return got, context.Cause(ctx)
 		}
 	}
-}
-
-func usages(e *engine, l *lab) (engine, sink measure.Usage, err error) {
-	engine, engineErr := e.usage()
-	sink, sinkErr := l.receiver.usage()
-	return engine, sink, errors.Join(engineErr, sinkErr)
 }
 
 // figure holds the rate against the bare client's.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 func benchCommand() *cli.Command {
 	var o scenario.Options
-	var asJSON bool
+	var asJSON, asMarkdown bool
 	f := flagsOf("bench").in("Benchmark")
 	f.words(&o.Only, "only", "run these `SCENARIOS`, of "+strings.Join(scenario.Names(), ", ")+"; none = all that take seconds")
 	f.toggle(&o.Long, "long", "run also the scenarios that take minutes, and show how costs grow")
@@ -29,6 +30,7 @@ func benchCommand() *cli.Command {
 	list(f, &o.ServeFlags, "serve-flag", "add a `FLAG` of serve, such as --sync=100ms, to try it out", "\n", nil, benchServeFlag, verbatim)
 	f.in("Output")
 	f.toggle(&asJSON, "json", "print the report as JSON instead of tables")
+	f.toggle(&asMarkdown, "markdown", "print the tables in Markdown")
 	return &cli.Command{
 		Name: "bench", Category: groupTry,
 		Usage: "measure it on this machine, against a bare HTTP client",
@@ -40,15 +42,21 @@ reach, or if anything that was accepted has not arrived.`,
 		Action: func(c *cli.Context) error {
 			o.Sign = signStandard()
 			o.Progress = func(line string) { fmt.Fprintln(c.App.ErrWriter, line) }
+			if asJSON && asMarkdown {
+				return errors.New("--json and --markdown exclude each other")
+			}
 			report, err := scenario.Run(c.Context, o)
-			if err != nil {
+			if report == nil {
 				return err
 			}
-			if asJSON {
-				err = json.NewEncoder(c.App.Writer).Encode(report)
-			} else {
-				err = report.WriteText(c.App.Writer)
+			write := report.WriteText
+			switch {
+			case asJSON:
+				write = func(w io.Writer) error { return json.NewEncoder(w).Encode(report) }
+			case asMarkdown:
+				write = report.WriteMarkdown
 			}
+			err = errors.Join(err, write(c.App.Writer))
 			if err == nil && len(report.Faults()) > 0 {
 				err = errors.New("not every figure is what it must be")
 			}
