@@ -19,7 +19,7 @@ import (
 // headerReceived runs when the headers are in and the body is not. It can only
 // set limits and mark the connection; what is wrong is told by process.
 func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if checkFraming(h.RawHeaders()) != nil {
+	if checkHead(h) != nil {
 		h.SetConnectionClose()
 	}
 	limit := s.bodyLimit(h)
@@ -112,8 +112,8 @@ func (s *Server) process(c *wire.Ctx) (e *entry, err error) {
 	}()
 	path := string(c.URI().PathOriginal())
 	c.Dialect = s.router.dialectOf(path)
-	if c.Request.Header.ConnectionClose() { // rare, and what headerReceived does to bad framing
-		if err := checkFraming(c.Request.Header.RawHeaders()); err != nil {
+	if c.Request.Header.ConnectionClose() { // rare, and what headerReceived does to what is ambiguous
+		if err := checkHead(&c.Request.Header); err != nil {
 			return nil, wire.BadRequest(wire.CodeBadRequest, "%v", err)
 		}
 	}
