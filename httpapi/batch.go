@@ -46,26 +46,32 @@ func skipsFaults(c *wire.Ctx) (bool, error) {
 
 // readAll splits the body and reads every event of it.
 func (in *Ingest) readAll(c *wire.Ctx, p *posting, body []byte, ndjson bool, key []byte) error {
-	var texts [][]byte
+	var texts [][]byte // as many as a request can have, however many there are
+	n := 0
+	add := func(text []byte) {
+		if n++; n <= MaxBatch {
+			texts = append(texts, text)
+		}
+	}
 	if ndjson {
 		for text := range bytes.Lines(body) {
 			if text = bytes.TrimSpace(text); len(text) > 0 {
-				texts = append(texts, text)
+				add(text)
 			}
 		}
 	} else {
 		if err := wire.CheckJSON(body); err != nil {
 			return err
 		}
-		elements(body, func(text []byte) { texts = append(texts, text) })
+		json.Elements(body, add)
 	}
 	switch {
-	case len(texts) == 0:
+	case n == 0:
 		return wire.BadRequest(wire.CodeMalformed, "the body has no events")
-	case len(texts) > MaxBatch:
+	case n > MaxBatch:
 		return &wire.Error{
 			Status: fasthttp.StatusRequestEntityTooLarge, Code: wire.CodeTooLarge,
-			Detail: fmt.Sprintf("the body has %d events; a request can have %d", len(texts), MaxBatch),
+			Detail: fmt.Sprintf("the body has %d events; a request can have %d", n, MaxBatch),
 		}
 	}
 	for _, text := range texts {

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -110,6 +113,31 @@ func TestBatchLimit(t *testing.T) {
 	// Much that is wrong does not make a large answer.
 	if status, answer := post(t, client, "application/x-ndjson", "", strings.Repeat("{}\n", httpapi.MaxBatch)); status != 400 || len(answer) > 20_000 {
 		t.Errorf("all bad: got %d and %d bytes, want 400 and little", status, len(answer))
+	}
+}
+
+// A batch of far too many events takes no memory for each of them.
+func TestBatchBomb(t *testing.T) {
+	const n = 1 << 20
+	in := &httpapi.Ingest{Events: takeAll{}, MaxEventSize: 1 << 20}
+	for kind, body := range map[string]string{
+		"application/json":     "[" + strings.Repeat("1,", n-1) + "1]",
+		"application/x-ndjson": strings.Repeat("1\n", n),
+	} {
+		var rc fasthttp.RequestCtx
+		rc.Request.Header.SetMethod("POST")
+		rc.Request.Header.SetContentType(kind)
+		rc.Request.SetBodyString(body)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := in.Post(&wire.Ctx{RequestCtx: &rc, Organization: "org_acme"})
+		runtime.ReadMemStats(&after)
+		if e, ok := errors.AsType[*wire.Error](err); !ok || e.Status != 413 || !strings.Contains(e.Detail, strconv.Itoa(n)) {
+			t.Errorf("%s of %d events: got %v, want 413", kind, n, err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 {
+			t.Errorf("%s of %d events: took %d bytes of memory, want less than 4 MiB", kind, n, took)
+		}
 	}
 }
 

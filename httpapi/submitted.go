@@ -20,7 +20,7 @@ func readEvent(text []byte, ev *event.Event) *wire.Error {
 		return wire.Invalid(wire.Field{Detail: "must be an object"})
 	}
 	r := eventReader{ev: ev}
-	members(text, r.member)
+	json.Members(text, r.member)
 	if ev.Data == nil {
 		ev.Data = noData
 	}

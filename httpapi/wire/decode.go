@@ -17,8 +17,8 @@ const MaxObjectSize = 1 << 20
 // Decode reads the body into a struct. It is strict, because what is misspelt
 // and ignored is found out in production: unknown fields, null where no null
 // can be, numbers with a fraction for integers and text behind the end are
-// refused, and names count with their case. All faults of fields are reported
-// at once, each with its place.
+// refused, names count with their case, and none may be given twice. All faults
+// of fields are reported at once, each with its place.
 //
 // A pointer field tells absent (nil) from given; a Patch field tells absent,
 // null and given apart. Strings and slices are copies.
@@ -174,9 +174,8 @@ func (d *decoder) value(text []byte, v reflect.Value, pointer string) {
 }
 
 func (d *decoder) structure(text []byte, v reflect.Value, pointer string) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(text, &members) != nil {
-		d.fault(pointer, "must be an object")
+	members, ok := d.members(text, pointer)
+	if !ok {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -188,10 +187,27 @@ func (d *decoder) structure(text []byte, v reflect.Value, pointer string) {
 	}
 }
 
-func (d *decoder) dictionary(text []byte, v reflect.Value, pointer string) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(text, &members) != nil {
+// members takes an object apart. A name that is there twice is refused: which of
+// the two counts depends on the parser, and a proxy may have looked at the other.
+func (d *decoder) members(text []byte, pointer string) (members map[string][]byte, ok bool) {
+	if text = bytes.TrimSpace(text); text[0] != '{' {
 		d.fault(pointer, "must be an object")
+		return nil, false
+	}
+	members = map[string][]byte{}
+	json.Members(text, func(quoted, value []byte) {
+		name := json.Unquote(quoted)
+		if _, twice := members[name]; twice {
+			d.fault(pointer+"/"+escapePointer(name), "is given twice")
+		}
+		members[name] = value
+	})
+	return members, true
+}
+
+func (d *decoder) dictionary(text []byte, v reflect.Value, pointer string) {
+	members, ok := d.members(text, pointer)
+	if !ok {
 		return
 	}
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(members)))
@@ -203,11 +219,12 @@ func (d *decoder) dictionary(text []byte, v reflect.Value, pointer string) {
 }
 
 func (d *decoder) list(text []byte, v reflect.Value, pointer string) {
-	var items []json.RawMessage
-	if json.Unmarshal(text, &items) != nil {
+	if text = bytes.TrimSpace(text); text[0] != '[' {
 		d.fault(pointer, "must be an array")
 		return
 	}
+	var items [][]byte
+	json.Elements(text, func(item []byte) { items = append(items, item) })
 	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
 	for i, item := range items {
 		d.value(item, v.Index(i), fmt.Sprintf("%s/%d", pointer, i))

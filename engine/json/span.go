@@ -1,4 +1,4 @@
-package httpapi
+package json
 
 import "bytes"
 
@@ -6,9 +6,10 @@ import "bytes"
 // They decode nothing: an event's data is kept byte for byte, so all that is
 // wanted of it is where it begins and ends.
 
-// members calls visit with the name and the value of every member of an
-// object, both as they stand in the text, the name without its quotes.
-func members(object []byte, visit func(name, value []byte)) {
+// Members calls visit with the name and the value of every member of an
+// object, both as they stand in the text, the name without its quotes. object
+// begins with the brace.
+func Members(object []byte, visit func(name, value []byte)) {
 	i := skipSpace(object, 1) // behind the brace
 	for object[i] == '"' {
 		end := stringEnd(object, i)
@@ -21,8 +22,22 @@ func members(object []byte, visit func(name, value []byte)) {
 	}
 }
 
-// elements calls visit with every element of an array.
-func elements(array []byte, visit func(value []byte)) {
+// Unquote returns a name of Members as it is meant.
+func Unquote(name []byte) string {
+	if bytes.IndexByte(name, '\\') < 0 {
+		return string(name)
+	}
+	var text string
+	quoted := append(append([]byte{'"'}, name...), '"')
+	if err := Unmarshal(quoted, &text); err != nil {
+		return string(name) // cannot happen: it is part of a valid text
+	}
+	return text
+}
+
+// Elements calls visit with every element of an array, which begins with its
+// bracket.
+func Elements(array []byte, visit func(value []byte)) {
 	i := skipSpace(array, 1)
 	for array[i] != ']' {
 		end := valueEnd(array, i)
