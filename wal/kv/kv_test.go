@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
@@ -123,6 +124,36 @@ func TestHasAfterCompaction(t *testing.T) {
 	}
 	if m.Flushes == 0 || m.Compactions == 0 || m.BytesIn == 0 || m.WALBytes < m.BytesIn || m.Fsync.Count == 0 || m.DiskBytes == 0 {
 		t.Errorf("metrics: got %+v, want traces of what was done", m)
+	}
+}
+
+// What is written to the WAL, flushed and compacted is told apart: random bytes
+// that are committed once are written to the WAL once and flushed once.
+func TestWrittenBytes(t *testing.T) {
+	d := openTest(t, Options{})
+	before := d.Metrics()
+	value := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(value)
+	b := d.Batch()
+	defer b.Close()
+	b.Set([]byte("k"), value)
+	if err := b.Commit(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	m := d.Metrics()
+	for what, got := range map[string]uint64{
+		"BytesIn": m.BytesIn - before.BytesIn, "WALBytes": m.WALBytes - before.WALBytes,
+		"FlushedBytes": m.FlushedBytes - before.FlushedBytes,
+	} {
+		if got < 1<<20 || got > 1<<20+16<<10 {
+			t.Errorf("%s: got %d, want %d and little more", what, got, 1<<20)
+		}
+	}
+	if got := m.CompactedBytes - before.CompactedBytes; got != 0 {
+		t.Errorf("CompactedBytes: got %d, want 0", got)
 	}
 }
 

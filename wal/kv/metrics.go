@@ -79,7 +79,7 @@ func (d *DB) Metrics() Metrics {
 
 		BytesIn:        p.WAL.BytesIn,
 		WALBytes:       p.WAL.BytesWritten,
-		FlushedBytes:   total.TableBytesFlushed,
+		FlushedBytes:   p.Levels[0].TableBytesFlushed, // the total's holds the WAL's bytes too
 		CompactedBytes: total.TableBytesCompacted,
 		WALFiles:       p.WAL.Files,
 		WALSize:        p.WAL.Size,
