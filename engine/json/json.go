@@ -94,11 +94,7 @@ func depth(data []byte) int {
 		case '}', ']':
 			now--
 		case '"':
-			for i++; data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
+			i = stringEnd(data, i) - 1
 		}
 	}
 	return deepest

@@ -2,9 +2,9 @@ package json
 
 import "bytes"
 
-// The functions here find their way in a text that is known to be valid JSON.
-// They decode nothing: an event's data is kept byte for byte, so all that is
-// wanted of it is where it begins and ends.
+// The functions here find their way in a text that Valid or Check has accepted;
+// with any other they panic. They decode nothing: an event's data is kept byte
+// for byte, so all that is wanted of it is where it begins and ends.
 
 // Members calls visit with the name and the value of every member of an
 // object, both as they stand in the text, the name without its quotes. object
