@@ -8,6 +8,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 1m
 COUNT ?= 1
 BENCHFLAGS ?=
+TORTUREFLAGS ?=
 
 # Run by version, so that no tool enters go.mod.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -67,6 +68,10 @@ bench-full: build ## also the scenarios that take minutes: growth, isolation, ba
 .PHONY: bench-go
 bench-go: ## Go benchmarks of the hot pieces, COUNT (1) times
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./...
+
+.PHONY: torture
+torture: build ## every fault, as long as a release deserves; TORTUREFLAGS="--scenario kill --seed 1"
+	bin/hookwheel torture --long $(TORTUREFLAGS)
 
 .PHONY: golden
 golden: ## rewrite the expected output of the golden-file tests; read the diff before committing

@@ -58,7 +58,7 @@ func (e *engine) quiet(ctx context.Context) (measure.Usage, error) {
 	defer poll.Stop()
 	began := time.Now()
 	for last, since := int64(-1), began; ; {
-		usage, err := e.usage()
+		usage, err := e.Usage()
 		if err != nil {
 			return usage, err
 		}

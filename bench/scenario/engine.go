@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hookwheel/hookwheel/bench/process"
 )
 
 const (
@@ -30,7 +32,7 @@ const (
 
 // engine is a `hookwheel serve` with a data directory of its own.
 type engine struct {
-	*process
+	*process.Process
 	executable string
 	args       []string
 	data       string // its data directory
@@ -69,7 +71,7 @@ func (l *lab) startEngine(ctx context.Context, flags ...string) (*engine, error)
 
 // launch starts the process and waits until it is ready.
 func (e *engine) launch(ctx context.Context) (err error) {
-	if e.process, err = startProcess(ctx, "engine", nil, e.executable, e.args...); err != nil {
+	if e.Process, err = process.Start(ctx, process.Command{Name: "engine", Path: e.executable, Args: e.args}); err != nil {
 		return err
 	}
 	if err := e.awaitReady(ctx); err != nil {
@@ -82,7 +84,7 @@ func (e *engine) launch(ctx context.Context) (err error) {
 // crash kills the engine, starts it again, and returns how long it then takes
 // to be ready.
 func (e *engine) crash(ctx context.Context) (time.Duration, error) {
-	e.kill()
+	e.Kill()
 	e.http.CloseIdleConnections()
 	began := time.Now()
 	err := e.launch(ctx)
@@ -134,8 +136,8 @@ func (e *engine) awaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-poll.C:
-		case <-e.done:
-			return fmt.Errorf("engine ended instead of getting ready: %w: %s", e.failed, e.said.String())
+		case <-e.Done():
+			return errors.Join(errors.New("engine ended instead of getting ready"), e.Wait())
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -252,7 +254,7 @@ func (e *engine) ask(ctx context.Context, org, method, path string, body any) (a
 // discard ends the engine, if it has not ended, and removes its data, which the
 // next run needs the space of.
 func (e *engine) discard() {
-	e.kill()
+	e.Kill()
 	e.http.CloseIdleConnections()
 	_ = os.RemoveAll(e.data) // the lab tries again when it closes, and says so
 }

@@ -36,7 +36,7 @@ func (g *growth) run() run { return run{tables: []Table{g.Table}} }
 // add adds a row: what each of f cost, what the engine takes, which by now has
 // taken in so many events, and how long it needs to start again after a kill.
 func (g *growth) add(ctx context.Context, e *engine, size int, f flow, events int64, more ...Value) error {
-	usage, err := e.usage()
+	usage, err := e.Usage()
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,6 @@ func (e *engine) restarted(ctx context.Context) (rss int64, start time.Duration,
 	case <-ctx.Done():
 		return 0, 0, context.Cause(ctx)
 	}
-	usage, err := e.usage()
+	usage, err := e.Usage()
 	return usage.RSS, start, err
 }

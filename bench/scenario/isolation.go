@@ -118,7 +118,7 @@ func (l *lab) beside(ctx context.Context, name string, others sink.Behaviour, ur
 			return Row{}, err
 		}
 	}
-	usage, err := h.engine.usage()
+	usage, err := h.engine.Usage()
 	if err != nil {
 		return Row{}, err
 	}

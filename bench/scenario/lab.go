@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookwheel/hookwheel/bench/load"
 	"github.com/hookwheel/hookwheel/bench/measure"
+	"github.com/hookwheel/hookwheel/bench/process"
 	"github.com/hookwheel/hookwheel/bench/sink"
 )
 
@@ -33,7 +34,7 @@ const (
 type lab struct {
 	Options
 	dir      string
-	receiver *process
+	receiver *process.Process
 	sink     *sink.Client
 }
 
@@ -51,14 +52,14 @@ func newLab(ctx context.Context, options Options) (*lab, error) {
 
 func (l *lab) startSink(ctx context.Context) error {
 	out, pipe := io.Pipe()
-	receiver, err := startProcess(ctx, "sink", pipe, l.Executable, sinkCommand...)
+	receiver, err := process.Start(ctx, process.Command{Name: "sink", Path: l.Executable, Args: sinkCommand, Out: pipe})
 	if err != nil {
 		return err
 	}
 	var ready sink.Ready
 	if err := json.NewDecoder(out).Decode(&ready); err != nil {
-		receiver.kill()
-		return errors.Join(fmt.Errorf("read address of sink: %w", err), receiver.wait())
+		receiver.Kill()
+		return errors.Join(fmt.Errorf("read address of sink: %w", err), receiver.Wait())
 	}
 	l.receiver, l.sink = receiver, sink.NewClient(ready.URL)
 	return nil
@@ -66,7 +67,7 @@ func (l *lab) startSink(ctx context.Context) error {
 
 // close ends the sink and removes everything that was written to disk.
 func (l *lab) close() error {
-	l.receiver.kill()
+	l.receiver.Kill()
 	return os.RemoveAll(l.dir)
 }
 
@@ -74,15 +75,15 @@ func (l *lab) close() error {
 func (l *lab) load(ctx context.Context, config load.Config) (load.Report, error) {
 	var report load.Report
 	var out bytes.Buffer
-	producer, err := startProcess(ctx, "load", &out, l.Executable, loadCommand...)
+	producer, err := process.Start(ctx, process.Command{Name: "load", Path: l.Executable, Args: loadCommand, Out: &out})
 	if err != nil {
 		return report, err
 	}
-	defer producer.kill()
-	if err := json.NewEncoder(producer.in).Encode(config); err != nil {
-		return report, errors.Join(fmt.Errorf("start load: %w", err), producer.wait())
+	defer producer.Kill()
+	if err := json.NewEncoder(producer.In).Encode(config); err != nil {
+		return report, errors.Join(fmt.Errorf("start load: %w", err), producer.Wait())
 	}
-	if err := producer.wait(); err != nil {
+	if err := producer.Wait(); err != nil {
 		return report, err
 	}
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {

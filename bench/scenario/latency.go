@@ -66,7 +66,7 @@ var latency = scenario{
 		}
 		table.Rows = append(table.Rows, latencyRow("bare POST at 100/s", direct.rate, direct.posted.Latency))
 		r.tables = []Table{table}
-		return r, e.terminate()
+		return r, e.Terminate()
 	},
 }
 

@@ -66,8 +66,8 @@ type meter struct {
 
 func (l *lab) meter(ctx context.Context, e *engine) (m meter, err error) {
 	var engineErr, sinkErr error
-	m.engine, engineErr = e.usage()
-	m.sink, sinkErr = l.receiver.usage()
+	m.engine, engineErr = e.Usage()
+	m.sink, sinkErr = l.receiver.Usage()
 	m.gauges, err = e.gauges(ctx)
 	return m, errors.Join(err, engineErr, sinkErr)
 }

@@ -55,7 +55,7 @@ func (w workload) run(ctx context.Context, l *lab) (flow, error) {
 		return f, err
 	}
 	f.bare = bare
-	if err := e.terminate(); err != nil {
+	if err := e.Terminate(); err != nil {
 		return f, err
 	}
 	return f, w.check(ctx, l, f.posted)

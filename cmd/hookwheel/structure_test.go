@@ -18,8 +18,8 @@ const module = "github.com/hookwheel/hookwheel/"
 // its own, and within a layer what stands under allowed. So data flows one way
 // and every package can be understood from the bottom up.
 var layers = [][]string{
-	{"engine/codec", "engine/json", "engine/wheel", "engine/retry", "engine/secret", "engine/egress", "bench/measure", "bench/payload"},
-	{"engine/event", "engine/sign", "engine/bridge", "engine/bridge/bridgetest", "bench/sink", "bench/load", "bench/scenario"},
+	{"engine/codec", "engine/json", "engine/wheel", "engine/retry", "engine/secret", "engine/egress", "bench/measure", "bench/payload", "bench/proof"},
+	{"engine/event", "engine/sign", "engine/bridge", "engine/bridge/bridgetest", "bench/sink", "bench/load", "bench/process", "bench/scenario", "bench/torture"},
 	{"engine/delivery", "engine/endpoint"},
 	{"wal/kv"},
 	{"wal", "wal/waltest"},
@@ -31,7 +31,7 @@ var layers = [][]string{
 
 // Edges within a layer.
 var allowed = []string{
-	"bench/scenario → bench/load", "bench/scenario → bench/sink",
+	"bench/scenario → bench/load", "bench/scenario → bench/sink", "bench/scenario → bench/process", "bench/torture → bench/process",
 	"wal/waltest → wal",
 	"httpapi/wire → httpapi/auth", "httpapi/ops → httpapi/wire",
 	"httpapi/openapi → httpapi/wire",
@@ -63,7 +63,8 @@ var doors = map[string][]string{
 var forbidden = map[string][]string{
 	"bench/load": {"engine", "wal", "httpapi"}, "bench/sink": {"engine", "wal", "httpapi"},
 	"bench/scenario": {"engine", "wal", "httpapi"}, "bench/measure": {"engine", "wal", "httpapi"},
-	"bench/payload": {"engine", "wal", "httpapi"},
+	"bench/payload": {"engine", "wal", "httpapi"}, "bench/process": {"engine", "wal", "httpapi"},
+	"bench/proof": {"engine", "wal", "httpapi", "bench"}, "bench/torture": {"engine", "wal", "httpapi"},
 }
 
 func TestStructure(t *testing.T) {

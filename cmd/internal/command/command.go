@@ -86,6 +86,7 @@ func newApp(version string) *cli.App {
 			restoreCommand(),
 			demoCommand(version),
 			benchCommand(),
+			tortureCommand(),
 			sendCommand(),
 			listenCommand(),
 			endpointCommand(),
