@@ -3,14 +3,16 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/engine/secret"
 )
 
-// KeepAnswer keeps what a request was answered under a key until a time in Unix
-// ms, durably, and encrypted like the secrets that it may hold.
-func (e *Engine) KeepAnswer(ctx context.Context, org, key string, answer secret.Secret, expires int64) error {
+// KeepAnswer keeps what a request was answered under a key for so long, durably,
+// and encrypted like the secrets that it may hold.
+func (e *Engine) KeepAnswer(ctx context.Context, org, key string, answer secret.Secret, lifetime time.Duration) error {
+	expires := e.now() + lifetime.Milliseconds()
 	sealed := e.box.Seal(answer, answerPlace(org, key))
 	_, err := e.ledger.Change(ctx, &ledger.Change{Answer: &ledger.Answer{Organization: org, Key: key, Sealed: sealed, ExpiresAt: expires}})
 	return err

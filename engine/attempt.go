@@ -34,7 +34,8 @@ type attempt struct {
 	place   wal.Pos // in a fifo line
 	row     delivery.Row
 
-	start    time.Time
+	start    time.Time // only what has elapsed since is of interest
+	at       int64     // the same moment by the wall clock, Unix ms: signed and recorded
 	duration time.Duration
 	render   event.Rendering
 	secret   string // id of the newest secret that signed
@@ -88,6 +89,7 @@ func (l *lane) deliver() {
 			sh.ended(l)
 			return
 		}
+		a.at = sh.engine.clock.wall().UnixMilli()
 		w.send(sh.engine, a)
 		a.duration = time.Since(a.start)
 		if a.asksToWait() {
@@ -196,7 +198,7 @@ func (w *worker) compose(e *Engine, a *attempt, s *settings) {
 	a.schemes = s.signer.Schemes()
 	a.secret = s.signer.Sign(&w.signed, &sign.Message{
 		ID: borrow(w.ids[:split]), DeliveryID: borrow(w.ids[split:]), EventType: a.event.Type,
-		At: a.start.UnixMilli(), Body: w.body,
+		At: a.at, Body: w.body,
 	})
 	for i := range w.signed.Len() {
 		name, value := w.signed.At(i)

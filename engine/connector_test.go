@@ -134,7 +134,7 @@ func (o *office) fromStripe(org, id string, lifetime time.Duration) (event.ID, l
 	o.t.Helper()
 	ev := &event.Event{
 		ID: ledger.NewID(), Organization: org, Type: "a.b", Source: event.Stripe, SourceID: id, Data: []byte("{}"),
-		Idempotency: event.Idempotency{Key: id, Expires: o.now() + lifetime.Milliseconds()},
+		Idempotency: event.Idempotency{Key: id, Lifetime: lifetime.Milliseconds()},
 	}
 	verdicts, err := o.Post(o.t.Context(), []*event.Event{ev}, true, nil)
 	if err != nil {

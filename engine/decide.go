@@ -44,7 +44,7 @@ func (l *lane) finished(a *attempt, now int64) {
 	o := delivery.Outcome{
 		Endpoint: uint64(a.Endpoint), Event: uint64(a.Pos), Replay: a.Replay, Render: a.render,
 		Attempt: delivery.Attempt{
-			N: a.n(), At: a.start.UnixMilli(), Duration: a.duration.Milliseconds(),
+			N: a.n(), At: a.at, Duration: a.duration.Milliseconds(),
 			Status: a.status, Class: uint8(a.class), Secret: a.secret, Schemes: uint8(a.schemes), Snippet: a.snippet,
 		},
 	}

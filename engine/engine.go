@@ -49,7 +49,7 @@ type Engine struct {
 	memory    memory
 	metrics   *engineMetrics
 	userAgent []byte
-	started   time.Time // wall and monotonic; see now
+	clock     clock
 
 	buckets    [][]appliedPart // [partition][shard], used by the partition's apply goroutine
 	recovered  atomic.Bool     // what was in the log at start is applied
@@ -81,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		slots:     slots{limit: int64(o.MaxInFlight)},
 		memory:    memory{limit: o.LiveMemory},
 		userAgent: []byte("hookwheel/" + o.Version),
-		started:   time.Now(),
+		clock:     newClock(o.Log.Now),
 		quit:      make(chan struct{}),
 		failure:   make(chan error, 1),
 	}
@@ -139,9 +139,8 @@ func (e *Engine) start(ctx context.Context) (err error) {
 	return e.resumeReplays()
 }
 
-// now is the time for all scheduling, Unix ms: the wall clock at start plus
-// what has elapsed since, so that setting the clock moves no due time.
-func (e *Engine) now() int64 { return e.started.Add(time.Since(e.started)).UnixMilli() }
+// now is the time for all scheduling, Unix ms; see clock.
+func (e *Engine) now() int64 { return e.clock.now() }
 
 // shardOf is the shard that has an endpoint's lane. Multiplying by an odd
 // constant spreads keys that are all multiples of something.

@@ -39,14 +39,19 @@ type arrival struct {
 	nth  int // of this id at this url, from 1
 	body string
 
+	stamp string // webhook-timestamp
+
 	status int // what was answered; 0 = nothing yet, or nothing at all
 }
 
 func (r *receiver) Send(req *egress.Request, res *egress.Response) {
 	a := arrival{url: req.URL, at: time.Now(), body: string(req.Body)}
 	for _, h := range req.Headers {
-		if h.Name == "webhook-id" {
+		switch h.Name {
+		case "webhook-id":
 			a.id = string(h.Value)
+		case "webhook-timestamp":
+			a.stamp = string(h.Value)
 		}
 	}
 	r.mu.Lock()

@@ -39,7 +39,7 @@ func (e *Engine) tidy() {
 	ctx := e.life
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
-	done := tidied{forgot: e.started, absorbed: e.started}
+	done := tidied{forgot: e.clock.began, absorbed: e.clock.began}
 	if err := e.eraseRemains(ctx); err != nil && ctx.Err() == nil {
 		e.logger.Error("deleted organizations could not be erased, it is tried again in a minute", "error", err)
 	}
@@ -187,7 +187,7 @@ func (e *Engine) retentionCut() (cut wal.Pos, before int64, err error) {
 // mistrustsClock holds back the first large cut after a start: a clock that was
 // set forward would otherwise take everything at once.
 func (e *Engine) mistrustsClock(cut wal.Pos) bool {
-	if time.Since(e.started) > clockGrace {
+	if e.clock.running() > clockGrace {
 		return false
 	}
 	all, err := e.store.EventBytes(0)

@@ -91,20 +91,20 @@ func (a *attempt) key() openKey { return openKey{a.Pos, a.Replay} }
 
 // newLane makes the lane of an endpoint from what the ledger knows of it.
 func newLane(sh *shard, p int, s *settings, known *ledger.Lane) *lane {
+	now := sh.engine.now()
 	l := &lane{
 		shard: sh, p: p, key: s.Key,
 		scan: known.Position, missed: known.Position, nextDue: ledger.Forever,
 		open:   make(map[openKey]struct{}),
 		window: retry.StartWindow,
 		breaker: retry.Breaker{
-			Open: known.ProbeAt != 0, Failures: int(known.Failures), Since: known.FailingFrom,
+			Open: known.ProbeAt != 0, Failures: int(known.Failures), Since: min(known.FailingFrom, now),
 			Probes: int(known.Probes), NextProbe: known.ProbeAt,
 		},
 		hold: known.HoldUntil,
 	}
 	l.timer.Value = l
 	l.use(s)
-	now := sh.engine.now()
 	l.moved = now
 	if !l.waits(l.hold, now) {
 		l.hold = 0
@@ -127,7 +127,7 @@ func (l *lane) use(s *settings) {
 	case l.limiter == nil:
 		// Empty when the process started: a restart brings no burst.
 		l.limiter = rate.NewLimiter(s.rate, s.burst)
-		l.limiter.ReserveN(l.shard.engine.started, s.burst)
+		l.limiter.ReserveN(time.UnixMilli(l.shard.engine.clock.start), s.burst)
 	case *s.RateLimit != *old.RateLimit:
 		now := time.UnixMilli(l.shard.engine.now())
 		l.limiter.SetLimitAt(now, s.rate)

@@ -182,9 +182,9 @@ func TestDisableThatFails(t *testing.T) {
 
 // A retry by hand is due now, whatever the log's clock says.
 func TestRetryByHandUnderAClockThatIsAhead(t *testing.T) {
-	script(t, func(o *Options) {
-		o.Log.Now = func() time.Time { return time.Now().Add(time.Hour) }
-	}, func(r *rig) {
+	clock := new(setClock)
+	script(t, func(o *Options) { o.Log.Now = clock.now }, func(r *rig) {
+		clock.step(time.Hour)
 		r.receiver.answer = status(500, 200)
 		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxAttempts = 1 })
 		ids := r.post(1)

@@ -21,7 +21,8 @@ import (
 // Options configure an Engine. Log.Dir, Sender, Bus and Box are required; every
 // other field has a default.
 type Options struct {
-	// Log is the store: directory, sync, disk reserve and so on.
+	// Log is the store: directory, sync, disk reserve and so on. Log.Now is the
+	// wall clock of the engine as well.
 	Log wal.Options
 
 	// Sender makes the attempts at webhooks: an egress.Client, or a test's.
@@ -175,6 +176,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log.AppendTimeout == 0 {
 		o.Log.AppendTimeout = 5 * time.Second
+	}
+	if o.Log.Now == nil {
+		o.Log.Now = time.Now
 	}
 	if o.Log.Logger == nil {
 		o.Log.Logger = o.Logger

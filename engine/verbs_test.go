@@ -320,7 +320,7 @@ func TestPostCounts(t *testing.T) {
 	keyed := func() *event.Event {
 		return &event.Event{
 			ID: ledger.NewID(), Organization: acme, Type: "a", Source: event.API, Data: []byte(`[1,2,3]`),
-			Idempotency: event.Idempotency{Key: "k", Expires: o.now() + 60_000},
+			Idempotency: event.Idempotency{Key: "k", Lifetime: 60_000},
 		}
 	}
 	before := make([]ledger.Verdict, 1, 8)

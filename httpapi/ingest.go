@@ -160,7 +160,7 @@ func (in *Ingest) read(c *wire.Ctx, p *posting, text []byte) (*event.Event, *wir
 // its text is another.
 func (in *Ingest) identify(ev *event.Event, key string, text []byte) {
 	sum := digest(text)
-	ev.Idempotency = event.Idempotency{Key: key, Fingerprint: [16]byte(sum[:16]), Expires: time.Now().Add(keyLifetime).UnixMilli()}
+	ev.Idempotency = event.Idempotency{Key: key, Fingerprint: [16]byte(sum[:16]), Lifetime: keyLifetime.Milliseconds()}
 }
 
 // post appends all events to the log at once.

@@ -23,8 +23,8 @@ type Answers interface {
 	// not expired.
 	Answer(organization, key string) (answer secret.Secret, found bool, err error)
 
-	// KeepAnswer keeps an answer durably until a time in Unix ms.
-	KeepAnswer(ctx context.Context, organization, key string, answer secret.Secret, expires int64) error
+	// KeepAnswer keeps an answer durably for so long.
+	KeepAnswer(ctx context.Context, organization, key string, answer secret.Secret, lifetime time.Duration) error
 }
 
 const (
@@ -99,8 +99,7 @@ func (o *once) do(c *wire.Ctx) error {
 	if err != nil {
 		return err
 	}
-	expires := time.Now().Add(cmp.Or(policy.Lifetime, answerLifetime)).UnixMilli()
-	if err := o.answers.KeepAnswer(c.Context(), c.Organization, key, made, expires); err != nil {
+	if err := o.answers.KeepAnswer(c.Context(), c.Organization, key, made, cmp.Or(policy.Lifetime, answerLifetime)); err != nil {
 		// What was asked for is done, and to say so is better than an error that
 		// makes the caller ask again.
 		o.logger.Warn("answer could not be kept; a repetition of the request is executed again", "request_id", c.RequestID, "error", err)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/httpapi/auth"
@@ -25,7 +26,7 @@ func (m *memoryAnswers) Answer(organization, key string) (secret.Secret, bool, e
 	return a.(secret.Secret), true, nil
 }
 
-func (m *memoryAnswers) KeepAnswer(_ context.Context, organization, key string, a secret.Secret, _ int64) error {
+func (m *memoryAnswers) KeepAnswer(_ context.Context, organization, key string, a secret.Secret, _ time.Duration) error {
 	m.kept.Store(organization+key, a)
 	return nil
 }
@@ -179,6 +180,6 @@ func TestOnceWithoutStorage(t *testing.T) {
 // fullAnswers has no room.
 type fullAnswers struct{ memoryAnswers }
 
-func (*fullAnswers) KeepAnswer(context.Context, string, string, secret.Secret, int64) error {
+func (*fullAnswers) KeepAnswer(context.Context, string, string, secret.Secret, time.Duration) error {
 	return errors.New("no room")
 }

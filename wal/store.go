@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
@@ -113,7 +114,18 @@ func (s *Store) open() error {
 	s.published.Store(uint64(st.end))
 	s.synced.Store(uint64(st.end))
 	s.committer = newCommitter(s, st, next)
+	s.checkClock(st.at)
 	return s.highwater.start(next, st.end)
+}
+
+// checkClock says so if the machine's clock is behind the newest record's, be it
+// that it is wrong now or that it was wrong then.
+func (s *Store) checkClock(newest int64) {
+	const normal = time.Second // what synchronizing a clock does to it
+	if ahead := time.UnixMilli(newest).Sub(s.opts.Now()); ahead > normal {
+		s.log.Warn("the clock is behind the newest record's time, which new records get until it has caught up: check the clock",
+			"behind", ahead.Round(time.Second), "newest_record", time.UnixMilli(newest).UTC())
+	}
 }
 
 func (s *Store) kvOptions() kv.Options {

@@ -1,12 +1,15 @@
 package wal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
@@ -82,6 +85,29 @@ func TestReopenKeepsWhatWasAcknowledged(t *testing.T) { // G1
 			if got, want := string(r.Data), fmt.Sprint(p+16*i); got != want {
 				t.Errorf("partition %d, record %d: got %q, want %q", p, i, got, want)
 			}
+		}
+	}
+}
+
+// A clock that is behind the newest record is said at the start, and the times
+// of records stand still rather than go back.
+func TestClockIsBehind(t *testing.T) {
+	for _, behind := range []time.Duration{0, 3 * time.Hour} {
+		var log bytes.Buffer
+		now := time.Now()
+		o := Options{FS: kv.MemFS(), Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		s := open(t, o)
+		submit(t, s, 0, event("first"))
+		s.Close()
+		now = now.Add(-behind)
+		s = open(t, o)
+		submit(t, s, 0, event("second"))
+		if got, want := strings.Contains(log.String(), "the clock is behind"), behind > 0; got != want {
+			t.Errorf("%v behind: got said %v, want %v: %s", behind, got, want, log.String())
+		}
+		recs := drain(t, s, 0, 0)
+		if len(recs) != 2 || recs[1].At < recs[0].At {
+			t.Errorf("%v behind: got %v, want two records with times in order", behind, recs)
 		}
 	}
 }

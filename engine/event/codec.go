@@ -65,7 +65,7 @@ func (e *Event) Append(dst []byte) []byte {
 	if fields&hasIdempotency != 0 {
 		dst = codec.AppendText(dst, e.Idempotency.Key)
 		dst = append(dst, e.Idempotency.Fingerprint[:]...)
-		dst = binary.AppendUvarint(dst, uint64(e.Idempotency.Expires))
+		dst = binary.AppendUvarint(dst, uint64(e.Idempotency.Lifetime))
 	}
 	return append(dst, e.Data...)
 }
@@ -103,7 +103,7 @@ func (e *Event) Decode(data []byte) error {
 	if fields&hasIdempotency != 0 {
 		e.Idempotency.Key = r.SharedText()
 		copy(e.Idempotency.Fingerprint[:], r.Take(len(e.Idempotency.Fingerprint)))
-		e.Idempotency.Expires = r.Int64()
+		e.Idempotency.Lifetime = r.Int64()
 	}
 	if !r.OK() || e.fields() != fields { // also a field that this build does not know
 		return ErrDamaged
@@ -143,7 +143,7 @@ func (e *Event) fields() (fields uint64) {
 	if e.Target != 0 {
 		fields |= hasTarget
 	}
-	if e.Idempotency.Expires != 0 {
+	if e.Idempotency.Lifetime != 0 {
 		fields |= hasIdempotency
 	}
 	for i, f := range e.optional() {

@@ -29,7 +29,7 @@ func someEvent() *Event {
 		PreviousAttributes: []byte(`{"paid":false}`),
 		Metadata:           []byte(`{"k":"v"}`),
 
-		Idempotency: Idempotency{Key: "order-1", Fingerprint: [16]byte{1, 2, 3}, Expires: 1732086400123},
+		Idempotency: Idempotency{Key: "order-1", Fingerprint: [16]byte{1, 2, 3}, Lifetime: 86_400_000},
 	}
 }
 

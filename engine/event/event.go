@@ -44,11 +44,13 @@ type Event struct {
 }
 
 // Idempotency makes a second event of the same key within its lifetime a
-// duplicate. The zero value means that the event has no key.
+// duplicate. The lifetime begins at the time of the event's record, and its end
+// is compared with such times: however the clocks of the machine are set, one
+// clock decides. The zero value means that the event has no key.
 type Idempotency struct {
 	Key         string   // as the client gave it, shown to people
 	Fingerprint [16]byte // of the content; another content under the same key is a conflict
-	Expires     int64    // Unix ms
+	Lifetime    int64    // ms; 0 = there is no key
 }
 
 // Source says which door an event came in by.

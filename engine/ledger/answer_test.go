@@ -33,6 +33,7 @@ func TestAnswers(t *testing.T) {
 	}
 
 	// They are forgotten by the hour, like the keys of events.
+	f.clock.Add(2 * 3_600_000)
 	for p := range f.Partitions() {
 		_, err := f.CommandAt(f.ctx(), p, &Command{Verb: Forget, BeforeTime: startTime + 2*3_600_000})
 		f.mustDo(err)

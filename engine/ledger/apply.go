@@ -181,7 +181,7 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 		return err
 	}
 	v := Verdict{Pos: r.Pos, At: r.At}
-	if ev.Idempotency.Expires != 0 {
+	if ev.Idempotency.Lifetime != 0 {
 		first, err := pt.claimKey(b, ev, r)
 		if err != nil {
 			return err

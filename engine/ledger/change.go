@@ -128,7 +128,7 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command, v *Verdic
 	case Expire:
 		return nil, pt.expire(b, c)
 	case Forget:
-		return nil, errors.Join(pt.forget(b, c.BeforeTime), pt.forgetAudit(b, c.AuditBefore))
+		return nil, errors.Join(pt.forget(b, min(c.BeforeTime, r.At)), pt.forgetAudit(b, c.AuditBefore))
 	case NoteUses:
 		pt.noteUses(b, c.Uses)
 		return nil, nil

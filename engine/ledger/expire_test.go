@@ -115,9 +115,9 @@ func TestErase(t *testing.T) {
 	f := newLedger(t, 1)
 	e := f.create("org_a", "ed_1")
 	other := f.create("org_b", "ed_2")
-	v := f.post(withKey(f.newEvent("org_a", "a"), "k", 1, startTime*2))
+	v := f.post(withKey(f.newEvent("org_a", "a"), "k", 1, 1<<40))
 	f.settle(e, v.Pos, 1, delivery.Retrying)
-	kept := f.post(withKey(f.newEvent("org_b", "a"), "k", 1, startTime*2))
+	kept := f.post(withKey(f.newEvent("org_b", "a"), "k", 1, 1<<40))
 	f.settle(other, kept.Pos, 1, delivery.Retrying)
 
 	erased := &recorder{}

@@ -77,7 +77,7 @@ func (pt *partition) claimKey(b *kv.Batch, ev *event.Event, r *wal.Rec) (taken *
 	if found && row.expires > r.At {
 		return &row, nil
 	}
-	row = idempotencyRow{event: ev.ID, fingerprint: ev.Idempotency.Fingerprint, expires: ev.Idempotency.Expires, livemode: ev.Livemode}
+	row = idempotencyRow{event: ev.ID, fingerprint: ev.Idempotency.Fingerprint, expires: r.At + ev.Idempotency.Lifetime, livemode: ev.Livemode}
 	pt.scratch.newKeys[string(k)] = row
 	pt.scratch.value = row.append(pt.scratch.value[:0])
 	b.Set(k, pt.scratch.value)
@@ -104,7 +104,8 @@ func (pt *partition) takenKey(k kv.Key) (row idempotencyRow, found bool, err err
 // expiryHour is the first full hour at which a key has expired.
 func expiryHour(expires int64) uint32 { return uint32(expires/3_600_000) + 1 }
 
-// forget drops the keys that have expired before a time. A key that was taken
+// forget drops the keys that have expired before a time, which is no later than
+// that of the order: keys expire by the log's clock. A key that was taken
 // again since has a later expiry and stays.
 func (pt *partition) forget(b *kv.Batch, before int64) error {
 	lower := pt.key(tableKeyExpiry)

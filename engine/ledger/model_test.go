@@ -133,7 +133,7 @@ func (m *model) post(t *rapid.T) {
 	for range rapid.IntRange(1, 5).Draw(t, "events") {
 		ev := m.f.newEvent(org, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "type"))
 		if key := rapid.IntRange(0, 8).Draw(t, "key"); key < 3 {
-			withKey(ev, fmt.Sprint(key), 1, startTime*2)
+			withKey(ev, fmt.Sprint(key), 1, 1<<40)
 		}
 		events = append(events, ev)
 	}

@@ -146,8 +146,8 @@ func TestCancelOnlyWhatIsOwed(t *testing.T) { // G9
 	e := f.create("org_a", "ed_1", "a")
 	otherType := f.postType("org_a", "b")
 	otherOrg := f.postType("org_b", "a")
-	f.post(withKey(f.newEvent("org_a", "a"), "k", 1, startTime+1000))
-	duplicate := f.post(withKey(f.newEvent("org_a", "a"), "k", 1, startTime+1000))
+	f.post(withKey(f.newEvent("org_a", "a"), "k", 1, 1000))
+	duplicate := f.post(withKey(f.newEvent("org_a", "a"), "k", 1, 1000))
 	for what, at := range map[string]wal.Pos{"created later": before, "another type": otherType, "another organization": otherOrg,
 		"a duplicate": duplicate.Pos, "the endpoint itself": wal.Pos(e.Key), "nothing": 1 << 40} {
 		checkErr(t, "cancel "+what, f.onDelivery(e, at, Cancel), ErrNotFound)

@@ -228,7 +228,7 @@ func (pt *partition) recount(applied wal.Pos) error {
 // isAccepted tells an event from a duplicate, which is in the log too but has
 // no row of its own.
 func (pt *partition) isAccepted(ev *event.Event, at wal.Pos) (bool, error) {
-	if ev.Idempotency.Expires == 0 {
+	if ev.Idempotency.Lifetime == 0 {
 		return true, nil
 	}
 	row, found, err := pt.eventRow(ev.Organization, ev.ID)

@@ -62,8 +62,8 @@ func TestPostOfManyKeepsOrder(t *testing.T) {
 	}
 }
 
-func withKey(ev *event.Event, key string, content byte, expires int64) *event.Event {
-	ev.Idempotency = event.Idempotency{Key: key, Fingerprint: [16]byte{content}, Expires: expires}
+func withKey(ev *event.Event, key string, content byte, lifetime int64) *event.Event {
+	ev.Idempotency = event.Idempotency{Key: key, Fingerprint: [16]byte{content}, Lifetime: lifetime}
 	return ev
 }
 
@@ -73,13 +73,13 @@ func TestIdempotency(t *testing.T) {
 		t.Run(fmt.Sprintf("together=%t", together), func(t *testing.T) {
 			f := newLedger(t, 1)
 			e := f.create("org_a", "ed_1")
-			first := withKey(f.newEvent("org_a", "a"), "k", 1, startTime+hour)
-			again := withKey(f.newEvent("org_a", "a"), "k", 1, startTime+hour)
+			first := withKey(f.newEvent("org_a", "a"), "k", 1, hour)
+			again := withKey(f.newEvent("org_a", "a"), "k", 1, hour)
 			again.Livemode = false // the first one's is what is told
-			other := withKey(f.newEvent("org_a", "a"), "k", 2, startTime+hour)
-			stripe := withKey(f.newEvent("org_a", "a"), "k", 2, startTime+hour)
+			other := withKey(f.newEvent("org_a", "a"), "k", 2, hour)
+			stripe := withKey(f.newEvent("org_a", "a"), "k", 2, hour)
 			stripe.Source = event.Stripe
-			tenant := withKey(f.newEvent("org_b", "a"), "k", 2, startTime+hour)
+			tenant := withKey(f.newEvent("org_b", "a"), "k", 2, hour)
 
 			events := []*event.Event{first, again, other, stripe, tenant}
 			var got []Verdict
@@ -115,7 +115,7 @@ func TestIdempotency(t *testing.T) {
 func TestIdempotencyKeyExpires(t *testing.T) {
 	const hour = 3_600_000
 	f := newLedger(t, 1)
-	post := func() Verdict { return f.post(withKey(f.newEvent("org_a", "a"), "k", 1, f.clock.Load()+hour)) }
+	post := func() Verdict { return f.post(withKey(f.newEvent("org_a", "a"), "k", 1, hour)) }
 	first := post()
 	f.clock.Add(hour - 1)
 	check(t, "duplicate just before", post().Duplicate, true)

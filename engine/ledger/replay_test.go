@@ -54,8 +54,8 @@ func replay(t tester, f *fixture, group int) string {
 func (f *fixture) some(round int) {
 	a, b := fmt.Sprintf("ed_a%d", round), fmt.Sprintf("ed_b%d", round)
 	e, paid := f.create("org_a", a), f.create("org_a", b, "invoice.*")
-	f.post(withKey(f.newEvent("org_a", "x"), "k", 1, f.clock.Load()+500))
-	f.post(withKey(f.newEvent("org_a", "x"), "k", 1, f.clock.Load()+500))
+	f.post(withKey(f.newEvent("org_a", "x"), "k", 1, 500))
+	f.post(withKey(f.newEvent("org_a", "x"), "k", 1, 500))
 	var at []wal.Pos
 	for range 8 {
 		f.clock.Add(20_000)

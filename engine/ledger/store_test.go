@@ -54,7 +54,7 @@ func TestPowerCut(t *testing.T) {
 		for i := range 40 {
 			ev := &event.Event{ID: NewID(), Organization: "org_a", Type: "a", Source: event.API}
 			if i%3 == 0 {
-				withKey(ev, ev.ID.String(), 1, startTime*2)
+				withKey(ev, ev.ID.String(), 1, 1<<40)
 			}
 			at := f.post(ev).Pos
 			answered = append(answered, ev.ID)

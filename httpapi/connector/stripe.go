@@ -70,7 +70,7 @@ func read(body []byte) (*event.Event, error) {
 	ev := &event.Event{
 		Type: o.Type, Livemode: o.Livemode, OccurredAt: int64(o.Created), Context: o.Context,
 		Source: event.Stripe, SourceID: o.ID,
-		Idempotency: event.Idempotency{Key: o.ID, Expires: time.Now().Add(lifetime).UnixMilli()},
+		Idempotency: event.Idempotency{Key: o.ID, Lifetime: lifetime.Milliseconds()},
 	}
 	fill := o.fillSnapshot
 	if o.Object == notification {
