@@ -27,8 +27,8 @@ func (l *lane) finished(a *attempt, now int64) {
 		delete(l.open, a.key())
 		l.expect(now)
 		return
-	case a.class == egress.Local && l.shard.lanes[laneID{l.p, l.key}] != l:
-		return // the lane is forgotten, there is no line to go back to
+	case a.class == egress.Local && l.forgotten:
+		return // there is no line to go back to
 	case a.class == egress.Local:
 		// No fault of the endpoint's, so no attempt: it stays in line.
 		l.shard.engine.memory.take(a.size())

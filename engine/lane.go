@@ -69,6 +69,8 @@ type lane struct {
 	flight  []*attempt
 	reached wal.Pos // the newest event that was attempted
 
+	forgotten bool // by its shard: it does nothing any more, see shard.forget
+
 	moved int64 // Unix ms of the end of the last attempt, or of when it got something to do
 	still bool  // it stands still, and keeps nothing ready, see reclaim
 
@@ -372,8 +374,12 @@ func (l *lane) land(a *attempt) {
 func byPos(a *attempt, pos wal.Pos) int { return cmp.Compare(a.Pos, pos) }
 
 // position is up to where all that the lane is owed has had an attempt. What
-// was put back is in the queue, before what is under way.
+// was put back is in the queue, before what is under way. A forgotten lane does
+// not know any more what it had queued: it says nothing.
 func (l *lane) position() wal.Pos {
+	if l.forgotten {
+		return 0
+	}
 	position := l.scan
 	if len(l.queue) > 0 {
 		position = l.queue[0].prev

@@ -304,22 +304,39 @@ func TestReadOvertakenByAVerb(t *testing.T) {
 	})
 }
 
-// Slots that are given back before the loop has said that it waits for some are
-// not missed.
+// Slots that are given back while a lane is refused one, and nobody knows yet
+// that it waits, are not missed; those that are given back later wake it (G4).
 func TestSlotsGivenBackInBetween(t *testing.T) {
-	e := &Engine{slots: slots{limit: 16}}
+	e := &Engine{slots: slots{limit: 4}}
 	sh := &shard{engine: e}
 	sh.inbox.wake = make(chan struct{}, 1)
 	e.shards = []*shard{sh}
-	sh.starve(&lane{})
-	if got, want := sh.inbox.starved, true; got != want {
-		t.Errorf("told that there are slots: got %v, want %v", got, want)
+	release := func(left int) {
+		if e.slots.release(left) {
+			e.wakeStarved()
+		}
 	}
-	e.slots.used.Store(16)
-	sh.inbox.starved = false
-	sh.starve(&lane{})
+	for held := range 4 { // another lane takes them all, and hangs
+		e.slots.admit(held/4, true)
+	}
+	l := &lane{}
+	start := l.ring.fill([]*attempt{{}}, 1, &e.slots, func() {
+		release(3)
+		sh.starve(l)
+	})
+	if got, want := start, 1; got != want {
+		t.Errorf("given back before it waits: got %d starts, want %d", got, want)
+	}
+	start = l.ring.fill([]*attempt{{}}, 2, &e.slots, func() { sh.starve(l) })
+	if got, want := start, 0; got != want {
+		t.Errorf("none is free: got %d starts, want %d", got, want)
+	}
 	if got, want := sh.inbox.starved, false; got != want {
-		t.Errorf("told that there are slots while all are taken: got %v, want %v", got, want)
+		t.Errorf("woken while all are taken: got %v, want %v", got, want)
+	}
+	release(2)
+	if got, want := sh.inbox.starved, true; got != want {
+		t.Errorf("woken when one is given back: got %v, want %v", got, want)
 	}
 }
 
@@ -461,4 +478,35 @@ func TestHeldEndpointsGiveMemoryBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A lane whose secret cannot be opened any more lets go of everything, also of
+// what the reader finds for it and of what is under way; the endpoint goes on
+// where it was when it gets another secret (G2, G8).
+func TestLaneWithoutItsSecret(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, time.Second, "" }
+		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxInFlight = 2 })
+		sealed := e.Secrets[0].Sealed
+		r.post(200)
+		after(10 * time.Second)
+		seal := func(sealed []byte) {
+			next := *r.lookup(e.ID)
+			next.Secrets = []endpoint.Secret{{ID: "sec_1", Sealed: sealed}}
+			if _, err := r.ledger.Change(context.Background(), &ledger.Change{Endpoint: &next, Base: next.Version}); err != nil {
+				r.Fatalf("change: %v", err)
+			}
+		}
+		seal([]byte("damaged"))
+		after(time.Hour)
+		if got := r.receiver.count(); got == 0 || got > 40 {
+			r.Errorf("arrivals while the secret is damaged: got %d, want only those of before", got)
+		}
+		r.want("payloads in memory", r.memory.used.Load(), int64(0))
+		r.want("due", r.metrics.due.Get(), float64(0))
+		seal(sealed)
+		after(time.Hour)
+		r.want("arrivals in the end", r.receiver.count(), 200)
+		r.want("payloads in memory in the end", r.memory.used.Load(), int64(0))
+	})
 }

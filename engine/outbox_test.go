@@ -83,7 +83,7 @@ func TestNothingStartsWhileOutcomesAreUnwritten(t *testing.T) {
 		l := newLane(sh, p, sh.settings(e), &ledger.Lane{})
 		a := &attempt{lane: l, Ref: ledger.Ref{Endpoint: e.Key, Pos: 1}, event: &event.Event{}}
 		l.launch(a)
-		l.ring.fill([]*attempt{a}, 0, &r.slots)
+		l.ring.fill([]*attempt{a}, 0, &r.slots, nil)
 		sh.outboxes[p].waiting = make([]delivery.Outcome, outboxLimit+1)
 		sh.outboxes[p].oldest = now
 		l.pump(now)

@@ -29,7 +29,7 @@ const idleAfter = 30_000 // ms
 // wait. It never blocks.
 func (l *lane) pump(now int64) {
 	s := l.settings.Load()
-	if !s.Sends() || l.shard.stopping {
+	if l.forgotten || !s.Sends() || l.shard.stopping {
 		l.shard.wheel.Stop(&l.timer)
 		return
 	}
@@ -56,10 +56,7 @@ func (l *lane) pump(now int64) {
 		l.launch(a)
 		ready = append(ready, a)
 	}
-	start, starved := l.ring.fill(ready, limit, &l.shard.engine.slots)
-	if starved {
-		l.shard.starve(l)
-	}
+	start := l.ring.fill(ready, limit, &l.shard.engine.slots, func() { l.shard.starve(l) })
 	for range start {
 		l.shard.engine.deliveries.Add(1)
 		go l.deliver()

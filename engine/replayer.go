@@ -104,7 +104,8 @@ func (r *replayer) run(ctx context.Context, org string, id event.ID) {
 	}
 }
 
-// round does for every line what can be done now.
+// round does for every line what can be done now. Those that had to wait, for
+// the job's rate, come first in the next one.
 func (r *replayer) round(ctx context.Context, org string, id event.ID) (moved bool, err error) {
 	var found bool
 	r.job, found, err = r.engine.ledger.ReplayJob(org, id)
@@ -119,19 +120,22 @@ func (r *replayer) round(ctx context.Context, org string, id event.ID) (moved bo
 			return false, err
 		}
 	}
-	left := r.lines[:0]
+	var waited, advanced []replayLine
 	for _, line := range r.lines {
 		went, done, err := r.step(ctx, &line)
 		moved = moved || went
-		if err != nil {
+		switch {
+		case err != nil:
 			return moved, err
-		}
-		if !done {
-			left = append(left, line)
+		case done:
+		case went:
+			advanced = append(advanced, line)
+		default:
+			waited = append(waited, line)
 		}
 	}
-	r.lines = left
-	if len(left) > 0 {
+	r.lines = append(waited, advanced...)
+	if len(r.lines) > 0 {
 		return moved, nil
 	}
 	_, err = r.engine.ledger.Command(ctx, r.command(ledger.FinishReplay))

@@ -173,6 +173,35 @@ func TestReplayRateAndCancel(t *testing.T) {
 	})
 }
 
+// The endpoints of a job that has a rate take turns: the second does not wait
+// until the first has everything (G4).
+func TestReplayRateIsShared(t *testing.T) {
+	virtual(t, func(t *testing.T, o *office) {
+		for i := range 3 {
+			o.create(endpoint.Endpoint{URL: fmt.Sprint(hookURL, i), MaxAttempts: 1})
+		}
+		o.outside.answers(500)
+		o.postMany(100)
+		settle(time.Minute)
+		o.outside.answers(200)
+		sent := len(o.outside.sendings())
+		o.startReplay(&ledger.ReplayJob{Rate: 5})
+		settle(11900 * time.Millisecond)
+		byURL := map[string]int{}
+		for _, s := range o.outside.sendings()[sent:] {
+			byURL[s.url]++
+		}
+		if len(byURL) != 3 {
+			t.Fatalf("endpoints: got %v, want 3", byURL)
+		}
+		for url, got := range byURL {
+			if got != 20 {
+				t.Errorf("%s: got %d in twelve seconds at 5/s, want 20", url, got)
+			}
+		}
+	})
+}
+
 // G5: what is replayed to a fifo endpoint stands in its line where the command
 // put it, in log order, behind what came in before and ahead of what comes after.
 func TestReplayInLine(t *testing.T) {

@@ -22,21 +22,27 @@ type ring struct {
 }
 
 // fill appends attempts, sets the limit, and returns how many goroutines the
-// caller must start, for each of which it has taken a slot; starved: it would
-// have taken more, had there been any.
-func (r *ring) fill(more []*attempt, limit int, slots *slots) (start int, starved bool) {
+// caller must start, for each of which it has taken a slot. If it gets fewer
+// slots than it wants, it calls starve, so that it is told of others, and tries
+// once more: one that was given back before that has woken nobody.
+func (r *ring) fill(more []*attempt, limit int, slots *slots, starve func()) (start int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ready = append(r.ready, more...)
 	r.limit = limit
-	for !r.stopped && start < len(r.ready) && r.running < limit {
-		if !slots.admit(r.running, r.healthy) {
-			return start, true
+	for starved := false; !r.stopped && start < len(r.ready) && r.running < limit; {
+		switch {
+		case slots.admit(r.running, r.healthy):
+			r.running++
+			start++
+		case starved:
+			return start
+		default:
+			starve()
+			starved = true
 		}
-		r.running++
-		start++
 	}
-	return start, false
+	return start
 }
 
 // take returns the next attempt, started now, or nil when the goroutine must

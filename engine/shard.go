@@ -166,6 +166,9 @@ const unreadablePause = 1000 // ms
 
 func (sh *shard) tookRead(r *readResult, now int64) {
 	sh.engine.memory.give(r.bytes)
+	if r.lane.forgotten {
+		return
+	}
 	if r.err != nil {
 		sh.engine.storageFailed(r.err)
 		r.lane.reading = false
@@ -177,6 +180,9 @@ func (sh *shard) tookRead(r *readResult, now int64) {
 }
 
 func (sh *shard) tookLoaded(r *loadResult, now int64) {
+	if r.lane.forgotten {
+		return
+	}
 	if r.err != nil {
 		sh.engine.storageFailed(r.err)
 		r.lane.loading, r.lane.nextDue = false, now
@@ -285,7 +291,10 @@ func (sh *shard) settings(e *endpoint.Endpoint) *settings {
 	return s
 }
 
+// forget ends a lane. Attempts of it may still be under way: what comes of them
+// is recorded. What the reader brings it is dropped.
 func (sh *shard) forget(l *lane) {
+	l.forgotten = true
 	sh.wheel.Stop(&l.timer)
 	sh.engine.metrics.due.Add(-float64(len(l.due)))
 	for _, a := range l.queue {
@@ -298,17 +307,13 @@ func (sh *shard) forget(l *lane) {
 	delete(sh.lanes, laneID{l.p, l.key})
 }
 
-// starve lists a lane to be pumped when there are slots. Those that were given
-// back before the engine knew that somebody waits have woken nobody.
+// starve lists a lane to be pumped when a slot is given back from now on.
 func (sh *shard) starve(l *lane) {
 	if !l.starved {
 		l.starved = true
 		sh.starving = append(sh.starving, l)
 	}
 	sh.engine.starving.Store(true)
-	if sh.engine.slots.plenty() {
-		sh.engine.wakeStarved()
-	}
 }
 
 // disable asks for the endpoint to be disabled, without waiting: the answer

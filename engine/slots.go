@@ -30,9 +30,6 @@ func (s *slots) admit(held int, healthy bool) bool {
 	return false
 }
 
-// plenty reports whether everybody would be admitted.
-func (s *slots) plenty() bool { return s.used.Load() < max(1, s.limit/4*3) }
-
 // keep says whether a lane that has another attempt ready may go on with a slot
 // it has, while it holds others.
 func (s *slots) keep(others int, healthy bool) bool {
