@@ -64,12 +64,16 @@ type ReplayJob struct {
 type ReplayState string
 
 // A job runs until everything is done or a person cancels it. It is kept until
-// retention has taken all events from before its end.
+// retention has taken all events from before its end, or there are too many.
 const (
 	ReplayRunning  ReplayState = "running"
 	ReplayDone     ReplayState = "done"
 	ReplayCanceled ReplayState = "canceled"
 )
+
+// MaxReplays is how many jobs of one organization are kept, those that run
+// included. When one more is started, the first that has ended is forgotten.
+const MaxReplays = 1000
 
 const replayIDPrefix = "rpl_"
 
@@ -138,18 +142,50 @@ func (pt *partition) startReplay(b *kv.Batch, r *wal.Rec, c *Command) (refusal, 
 	if _, found, err := pt.replayJob(job.Organization, job.ID); err != nil || found {
 		return ErrExists, err
 	}
-	running := 0
-	all := text(pt.key(tableRunning), job.Organization)
-	if err := pt.walk(all, kv.PrefixEnd(all), func(_, _ []byte) error { running++; return nil }); err != nil {
+	running, err := pt.keysBelow(text(pt.key(tableRunning), job.Organization))
+	if err != nil {
 		return nil, err
 	}
-	if running >= c.Limit {
+	if len(running) >= c.Limit {
 		return ErrBusy, nil
+	}
+	if err := pt.makeRoom(b, job.Organization); err != nil {
+		return nil, err
 	}
 	job.UpTo, job.CreatedAt, job.State = r.Pos, r.At, ReplayRunning
 	b.Set(pt.runningKey(job.Organization, job.ID), nil)
 	pt.putReplayJob(b, r, job)
 	return nil, nil
+}
+
+// makeRoom forgets jobs of an organization that have ended, those that began
+// first, until there is room for one more.
+func (pt *partition) makeRoom(b *kv.Batch, org string) error {
+	jobs, err := pt.keysBelow(text(pt.key(tableReplay), org))
+	if err != nil {
+		return err
+	}
+	for excess := len(jobs) + 1 - MaxReplays; excess > 0 && len(jobs) > 0; jobs = jobs[1:] {
+		id := event.ID(jobs[0][len(jobs[0])-len(event.ID{}):])
+		runs, err := pt.db.Has(pt.runningKey(org, id))
+		if err != nil {
+			return err
+		}
+		if !runs {
+			b.Delete(jobs[0])
+			excess--
+		}
+	}
+	return nil
+}
+
+// keysBelow are the keys that begin with a prefix.
+func (pt *partition) keysBelow(prefix kv.Key) (keys [][]byte, err error) {
+	err = pt.walk(prefix, kv.PrefixEnd(prefix), func(k, _ []byte) error {
+		keys = append(keys, slices.Clone(k))
+		return nil
+	})
+	return keys, err
 }
 
 // endReplay is idempotent.

@@ -249,6 +249,27 @@ func TestReplayJobsAreForgotten(t *testing.T) {
 	}
 }
 
+// However many jobs are started, an organization keeps a bounded number (G8):
+// those that began last, and all that run.
+func TestOldReplayJobsMakeRoom(t *testing.T) {
+	f := newLedger(t, 1)
+	running := f.startJob(&ReplayJob{States: givenUp})
+	var ended []*ReplayJob
+	for range MaxReplays + 2 {
+		job := f.startJob(&ReplayJob{States: givenUp})
+		_, err := f.onJob(FinishReplay, job, nil)
+		f.mustDo(err)
+		ended = append(ended, job)
+	}
+	check(t, "jobs kept", f.count(tableReplay), MaxReplays)
+	check(t, "the one that runs", f.job(running.ID).State, ReplayRunning)
+	for i, want := range map[int]bool{0: false, 2: false, 3: true, len(ended) - 1: true} {
+		_, found, err := f.ReplayJob("org_a", ended[i].ID)
+		f.mustDo(err)
+		check(t, fmt.Sprintf("job %d kept", i), found, want)
+	}
+}
+
 func TestReplayID(t *testing.T) {
 	id := NewID()
 	if got, err := ParseReplayID(FormatReplayID(id)); got != id || err != nil {
