@@ -167,9 +167,9 @@ func TestBodyLimit(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
-	h.unread.mu.Lock()
-	defer h.unread.mu.Unlock()
-	if left := len(h.unread.mu.of); left > 0 {
+	h.public.unread.mu.Lock()
+	defer h.public.unread.mu.Unlock()
+	if left := len(h.public.unread.mu.of); left > 0 {
 		t.Errorf("%d are still kept after all requests", left)
 	}
 }
@@ -230,7 +230,7 @@ func TestConnectionLimit(t *testing.T) {
 		t.Errorf("second connection: got %d, want 503", got)
 	}
 	held.Close()
-	for h.http.GetOpenConnectionsCount() > 0 {
+	for h.public.http.GetOpenConnectionsCount() > 0 {
 		time.Sleep(time.Millisecond)
 	}
 	if got := h.one(t, "GET", "/echo/a", "", "").StatusCode; got != 200 {

@@ -39,7 +39,7 @@ func ask(s *Server, target, key, from string) string {
 	if key != "" {
 		rc.Request.Header.Set("Authorization", "Bearer "+key)
 	}
-	s.serve(&rc)
+	s.public.serve(&rc)
 	h := &rc.Response.Header
 	return fmt.Sprintf("%d %s %s %s", rc.Response.StatusCode(), h.Peek("RateLimit-Policy"), h.Peek("RateLimit"), h.Peek("Retry-After"))
 }

@@ -18,13 +18,13 @@ import (
 
 // headerReceived runs when the headers are in and the body is not. It can only
 // set limits and mark the connection; what is wrong is told by process.
-func (s *Server) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+func (d *door) headerReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	if checkHead(h) != nil {
 		h.SetConnectionClose()
 	}
-	limit := s.bodyLimit(h)
+	limit := d.bodyLimit(h)
 	if h.ContentLength() == chunked {
-		s.unread.put(h, unread{dialect: s.router.dialectOf(pathOf(h.RequestURI())), limit: limit})
+		d.unread.put(h, unread{dialect: d.router.dialectOf(pathOf(h.RequestURI())), limit: limit})
 	}
 	return fasthttp.RequestConfig{MaxRequestBodySize: limit}
 }
@@ -48,43 +48,43 @@ func (s *Server) bodyLimit(h *fasthttp.RequestHeader) int {
 }
 
 // serve answers one request that was read completely.
-func (s *Server) serve(rc *fasthttp.RequestCtx) {
+func (d *door) serve(rc *fasthttp.RequestCtx) {
 	start := time.Now()
-	s.unread.take(&rc.Request.Header)
-	c := s.begin(rc)
-	entry, err := s.process(c)
+	d.unread.take(&rc.Request.Header)
+	c := d.begin(rc)
+	entry, err := d.process(c)
 	if err != nil {
-		s.fail(c, err)
+		d.fail(c, err)
 	}
-	s.finish(c, entry, start)
+	d.finish(c, entry, start)
 }
 
 // refuse answers a request that could not be read: cut off, malformed, too
 // large or too slow. The connection is closed afterwards.
-func (s *Server) refuse(rc *fasthttp.RequestCtx, err error) {
-	known, ok := s.unread.take(&rc.Request.Header)
+func (d *door) refuse(rc *fasthttp.RequestCtx, err error) {
+	known, ok := d.unread.take(&rc.Request.Header)
 	if !ok {
 		h := &rc.Request.Header
-		known = unread{dialect: s.router.dialectOf(pathOf(h.RequestURI())), limit: s.bodyLimit(h)}
+		known = unread{dialect: d.router.dialectOf(pathOf(h.RequestURI())), limit: d.bodyLimit(h)}
 	}
-	c := s.begin(rc)
+	c := d.begin(rc)
 	c.Dialect = known.dialect
-	s.fail(c, s.readError(known.limit, err))
-	s.finish(c, nil, time.Now())
+	d.fail(c, d.readError(known.limit, err))
+	d.finish(c, nil, time.Now())
 	if conn, ok := rc.Conn().(interface{ linger() }); ok && errors.Is(err, fasthttp.ErrBodyTooLarge) {
 		conn.linger()
 	}
 }
 
 // begin takes a Ctx from the pool and fills in what is known before routing.
-func (s *Server) begin(rc *fasthttp.RequestCtx) *wire.Ctx {
-	c := s.contexts.Get().(*wire.Ctx)
+func (d *door) begin(rc *fasthttp.RequestCtx) *wire.Ctx {
+	c := d.contexts.Get().(*wire.Ctx)
 	c.Reset(rc)
 	c.RequestID = wire.RequestID(rc.Request.Header.Peek("X-Request-Id"))
-	c.Cursors = s.cursors
-	c.Auth = s.auth
-	c.Dialect = s.router.native
-	c.Source, c.Scheme = s.origin(rc)
+	c.Cursors = d.cursors
+	c.Auth = d.auth
+	c.Dialect = d.router.native
+	c.Source, c.Scheme = d.origin(rc)
 	return c
 }
 
@@ -103,22 +103,22 @@ func (s *Server) finish(c *wire.Ctx, e *entry, start time.Time) {
 
 // process finds the route, checks what every route needs checked, and runs the
 // handler. A panic in it becomes an error, and the process lives on.
-func (s *Server) process(c *wire.Ctx) (e *entry, err error) {
+func (d *door) process(c *wire.Ctx) (e *entry, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			s.options.Logger.Error("handler panicked", "request_id", c.RequestID, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			d.options.Logger.Error("handler panicked", "request_id", c.RequestID, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 			err = wire.Internal(fmt.Errorf("panic: %v", fault))
 		}
 	}()
 	path := string(c.URI().PathOriginal())
-	c.Dialect = s.router.dialectOf(path)
+	c.Dialect = d.router.dialectOf(path)
 	if c.Request.Header.ConnectionClose() { // rare, and what headerReceived does to what is ambiguous
 		if err := checkHead(&c.Request.Header); err != nil {
 			return nil, wire.BadRequest(wire.CodeBadRequest, "%v", err)
 		}
 	}
 	var buffer [wire.MaxParams]string
-	e, params, fault := s.router.route(string(c.Method()), path, buffer[:0])
+	e, params, fault := d.router.route(string(c.Method()), path, buffer[:0])
 	if fault != nil {
 		return nil, fault
 	}
@@ -126,15 +126,15 @@ func (s *Server) process(c *wire.Ctx) (e *entry, err error) {
 	for i, name := range e.params {
 		c.SetParam(name, params[i])
 	}
-	err = s.admit(c)
-	if refusal := s.limit(c); refusal != nil {
+	err = d.admit(c)
+	if refusal := d.limit(c); refusal != nil {
 		return e, refusal
 	}
 	if err != nil {
 		return e, err
 	}
 	if c.Route.Once {
-		return e, s.once.do(c)
+		return e, d.once.do(c)
 	}
 	return e, c.Route.Handle(c)
 }

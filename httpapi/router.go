@@ -47,12 +47,15 @@ type entry struct {
 	stats   *routeStats
 }
 
-// newRouter builds the tree. Two routes of the same method and shape, or a
+// newRouter builds the tree of the routes that has says yes to. Two routes of the same method and shape, or a
 // pattern that cannot be matched, are mistakes in the program and reported.
-func newRouter(dialects []*wire.Dialect, stats func(*wire.Route) *routeStats) (*router, error) {
+func newRouter(dialects []*wire.Dialect, has func(*wire.Route) bool, stats func(*wire.Route) *routeStats) (*router, error) {
 	r := &router{dialects: dialects, native: &wire.Dialect{Name: "none", Render: wire.Problem}}
 	for _, d := range dialects {
 		for i := range d.Routes {
+			if !has(&d.Routes[i]) {
+				continue
+			}
 			if err := r.add(d, &d.Routes[i], stats); err != nil {
 				return nil, fmt.Errorf("route %s %s of %s: %w", d.Routes[i].Method, d.Routes[i].Pattern, d.Name, err)
 			}

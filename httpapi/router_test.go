@@ -11,7 +11,7 @@ import (
 
 func testRouter(t testing.TB, dialects ...*wire.Dialect) *router {
 	t.Helper()
-	r, err := newRouter(dialects, func(*wire.Route) *routeStats { return nil })
+	r, err := newRouter(dialects, anyRoute, func(*wire.Route) *routeStats { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestBadRoutes(t *testing.T) {
 		"no tenant":           {{Method: "GET", Pattern: "/a/{x}", Tenant: "org"}},
 		"too many segments":   routes("GET " + strings.Repeat("/a", maxSegments+1)),
 	} {
-		if _, err := newRouter([]*wire.Dialect{{Routes: list}}, func(*wire.Route) *routeStats { return nil }); err == nil {
+		if _, err := newRouter([]*wire.Dialect{{Routes: list}}, anyRoute, func(*wire.Route) *routeStats { return nil }); err == nil {
 			t.Errorf("%s: got a router, want an error", name)
 		}
 	}

@@ -17,12 +17,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"github.com/hookwheel/hookwheel/httpapi/auth"
 	"github.com/hookwheel/hookwheel/httpapi/wire"
@@ -55,6 +51,10 @@ type Options struct {
 	// 0 = 16 MiB. Who has shown none may send AnonymousBodySize; 0 = 256 KiB.
 	MaxBodySize       int
 	AnonymousBodySize int
+
+	// Admin gives the server a second door, ServeAdmin. Private routes, and those
+	// that need auth.Admin, are then answered only there; all others on both.
+	Admin bool
 
 	// RateLimit bounds the requests of one caller. Zero = no limit.
 	RateLimit RateLimit
@@ -117,16 +117,14 @@ func (o *Options) validate() error {
 // Server answers HTTP requests. It is safe for concurrent use.
 type Server struct {
 	options  Options
-	http     *fasthttp.Server
-	router   *router
+	public   *door
+	admin    *door // nil = everything is public
 	auth     *auth.Authenticator
 	once     *once
 	limits   *limits // nil = none
 	cursors  *wire.Cursors
 	stats    *stats
 	contexts sync.Pool // of *wire.Ctx
-	unread   unreads
-	ended    atomic.Bool
 }
 
 // New makes a server. It reports a fault in the options or the route tables.
@@ -136,55 +134,49 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("http server: %w", err)
 	}
 	s := &Server{options: o, auth: auth.New(o.Tenants, o.TokenKey), once: newOnce(o.Answers, o.Logger), limits: newLimits(o.RateLimit)}
-	s.unread.most = o.MaxConnections
 	s.contexts.New = func() any { return new(wire.Ctx) }
-	s.stats = newStats(s.connections)
+	s.stats = newStats()
 	var err error
 	if s.cursors, err = wire.NewCursors(o.CursorKey); err != nil {
 		return nil, fmt.Errorf("http server: %w", err)
 	}
-	if s.router, err = newRouter(o.Dialects, s.stats.route); err != nil {
-		return nil, fmt.Errorf("http server: %w", err)
+	forAll := anyRoute
+	if o.Admin {
+		if s.admin, err = s.newDoor("admin", AdminConnections, anyRoute); err != nil {
+			return nil, fmt.Errorf("http server: %w", err)
+		}
+		forAll = publicRoute
 	}
-	s.http = &fasthttp.Server{
-		Handler:        s.serve,
-		ErrorHandler:   s.refuse,
-		HeaderReceived: s.headerReceived,
-
-		ReadTimeout:        o.ReadTimeout,
-		WriteTimeout:       o.WriteTimeout,
-		IdleTimeout:        o.IdleTimeout,
-		Concurrency:        o.MaxConnections,
-		ReadBufferSize:     maxHeaderSize,
-		MaxRequestBodySize: o.MaxBodySize,
-
-		CloseOnShutdown:              true,
-		NoDefaultServerHeader:        true,
-		NoDefaultContentType:         true,
-		DisablePreParseMultipartForm: true, // it would parse, and spill to disk, before anyone asked for it
-		SecureErrorLogMessage:        true,
-		Logger:                       serverLog{o.Logger},
+	if s.public, err = s.newDoor("public", o.MaxConnections, forAll); err != nil {
+		return nil, fmt.Errorf("http server: %w", err)
 	}
 	return s, nil
 }
 
-// Serve accepts connections until Shutdown or until the listener fails. It may
-// be called for several listeners.
-func (s *Server) Serve(ln net.Listener) error {
-	return s.http.Serve(lingeringListener{Listener: ln, ended: &s.ended})
+// Serve accepts connections of the public until Shutdown or until the listener
+// fails. It may be called for several listeners.
+func (s *Server) Serve(ln net.Listener) error { return s.public.accept(ln) }
+
+// ServeAdmin accepts connections of operators; see Options.Admin.
+func (s *Server) ServeAdmin(ln net.Listener) error {
+	if s.admin == nil {
+		return errNoAdmin
+	}
+	return s.admin.accept(ln)
 }
 
-// Shutdown closes the listeners and idle connections and waits until requests
-// in progress are answered, or until ctx ends. A connection that has not sent
-// anything yet counts as in progress until its read timeout. A Serve that comes
-// later returns at once.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.ended.Store(true) // first: fasthttp closes only the listeners that it has by now
-	err := s.http.ShutdownWithContext(ctx)
-	if errors.Is(err, net.ErrClosed) {
-		return nil // a listener was closed before
+// Shutdown closes the listeners and idle connections of the public and waits
+// until requests in progress are answered, or until ctx ends. A connection that
+// has not sent anything yet counts as in progress until its read timeout. A
+// Serve that comes later returns at once.
+func (s *Server) Shutdown(ctx context.Context) error { return s.public.shut(ctx) }
+
+// ShutdownAdmin is Shutdown for operators, who can so look on meanwhile.
+func (s *Server) ShutdownAdmin(ctx context.Context) error {
+	if s.admin == nil {
+		return errNoAdmin
 	}
-	return err
+	return s.admin.shut(ctx)
 }
 
 // Routes lists every operation of every dialect, in the order of their tables.
@@ -198,19 +190,9 @@ func (s *Server) Routes() []*wire.Route {
 	return all
 }
 
-func (s *Server) connections() float64 { return float64(s.http.GetOpenConnectionsCount()) }
-
-// serverLog takes what fasthttp has to say. All of it is about single
-// connections (resets, timeouts, malformed bytes): a caller's affair. Its errors
-// quote the bytes that were malformed; those can be somebody's key, and so an
-// error is cut where it begins to quote.
-type serverLog struct{ *slog.Logger }
-
-func (l serverLog) Printf(format string, args ...any) {
-	for i, arg := range args {
-		if err, ok := arg.(error); ok {
-			args[i], _, _ = strings.Cut(err.Error(), `"`)
-		}
+func (s *Server) doors() []*door {
+	if s.admin == nil {
+		return []*door{s.public}
 	}
-	l.Debug("connection failed", "detail", fmt.Sprintf(format, args...))
+	return []*door{s.public, s.admin}
 }

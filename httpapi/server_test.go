@@ -205,7 +205,7 @@ func BenchmarkServe(b *testing.B) {
 		rc.Request.Header.SetMethod("POST")
 		rc.Request.SetRequestURI("/echo")
 		rc.Request.Header.Set("Authorization", "Bearer writer")
-		h.serve(&rc)
+		h.public.serve(&rc)
 		if rc.Response.StatusCode() != 200 {
 			b.Fatalf("got %d", rc.Response.StatusCode())
 		}

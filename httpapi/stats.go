@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"io"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -16,7 +17,9 @@ var durationBounds = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .02
 var statsHelp = map[string]string{
 	"hookwheel_http_requests_total":           "Requests answered, by route and class of the status.",
 	"hookwheel_http_request_duration_seconds": "Time from a request read completely to its answer, by route.",
-	"hookwheel_http_connections":              "Connections that are open.",
+	connectionsFamily:                         "Connections that are open, by listener.",
+	connectionsFamily + "_limit":              "Bound of the connections that are open, by listener.",
+	connectionsFamily + "_refused_total":      "Connections that were answered with 503, or cut, because as many were open as may be; by listener.",
 	"hookwheel_http_rate_limited_total":       "Requests refused because their caller sent too many, by what the caller was known by.",
 }
 
@@ -24,7 +27,8 @@ var statsHelp = map[string]string{
 // never with a path, so that no caller can make new series.
 type stats struct {
 	set      *metrics.Set
-	unrouted [6]*metrics.Counter // by class: 404, 405, and what could not be read
+	routes   map[*wire.Route]*routeStats // doors share them
+	unrouted [6]*metrics.Counter         // by class: 404, 405, and what could not be read
 	limited  [len(callerKinds)]*metrics.Counter
 }
 
@@ -34,9 +38,8 @@ type routeStats struct {
 	duration *metrics.PrometheusHistogram
 }
 
-func newStats(connections func() float64) *stats {
-	s := &stats{set: metrics.NewSet()}
-	s.set.NewGauge("hookwheel_http_connections", connections)
+func newStats() *stats {
+	s := &stats{set: metrics.NewSet(), routes: map[*wire.Route]*routeStats{}}
 	for class := 4; class <= 5; class++ {
 		s.unrouted[class] = s.set.NewCounter(ops.Series("hookwheel_http_requests_total", "method", "", "route", "", "code", className(class)))
 	}
@@ -47,7 +50,11 @@ func newStats(connections func() float64) *stats {
 }
 
 func (s *stats) route(r *wire.Route) *routeStats {
+	if of := s.routes[r]; of != nil {
+		return of
+	}
 	of := &routeStats{}
+	s.routes[r] = of
 	for class := 2; class <= 5; class++ {
 		of.answers[class] = s.set.NewCounter(ops.Series("hookwheel_http_requests_total", "method", r.Method, "route", r.Pattern, "code", className(class)))
 	}
@@ -68,5 +75,8 @@ func (s *stats) count(e *entry, status int, elapsed time.Duration) {
 
 // Metrics are the server's own metrics, for ops.Handler.
 func (s *Server) Metrics() ops.Source {
-	return ops.Source{Write: s.stats.set.WritePrometheus, Help: statsHelp}
+	return ops.Source{Help: statsHelp, Write: func(w io.Writer) {
+		s.stats.set.WritePrometheus(w)
+		s.connections(w)
+	}}
 }

@@ -145,7 +145,7 @@ func TestTLSScheme(t *testing.T) {
 	plain := start(t, nil)
 	for got, want := range map[string]string{
 		body(h.raw(t, "GET /echo/-/base HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")[0]): "https://x",
-		body(plain.one(t, "GET", "/echo/-/base", "", "")):                                    "http://x",
+		body(plain.one(t, "GET", "/echo/-/base", "", "")):                                      "http://x",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -6,6 +6,7 @@ import "fmt"
 // Options.Observer, the store's own figures from DB().Metrics().
 type Stats struct {
 	PendingBytes int64  // submitted and not yet written, or not yet applied by a tail
+	PendingLimit int64  // of PendingBytes; what would pass it is refused
 	Published    Pos    // readers may see up to here
 	Synced       Pos    // a power cut keeps up to here
 	DiskFree     int64  // bytes, as last measured; -1 if not known
@@ -20,6 +21,7 @@ func (s *Store) Stats() Stats {
 	s.queue.mu.Unlock()
 	return Stats{
 		PendingBytes: pending,
+		PendingLimit: s.opts.PendingBytes,
 		Published:    Pos(s.published.Load()),
 		Synced:       Pos(s.synced.Load()),
 		DiskFree:     s.space.free.Load(),

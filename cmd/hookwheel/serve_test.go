@@ -149,6 +149,7 @@ func TestStartIsRefused(t *testing.T) {
 		{"--sync sometimes", "expected always, never, or an interval"},
 		{"--listen 8420", "expected an address"},
 		{"--tls-cert cert.pem", "give both, or none"},
+		{"--pprof", "--pprof needs --admin-listen"},
 		{"--max-in-flight 0", "allowed is 1 to 1048576"},
 		{"--attempt-timeout 2m", "allowed is 100ms to 1m"},
 		{"--retry-schedule 1s,forever", "not a duration"},
@@ -175,7 +176,7 @@ func TestStartIsRefused(t *testing.T) {
 func TestSettings(t *testing.T) {
 	const key = "a-key-that-the-operator-has-chosen"
 	address, dir := freeAddress(t), t.TempDir()
-	s := startServe(t, dir, address, "--admin-key", key, "--max-event-size", "1KiB", "--log-level", "debug", "--partitions", "2", "--pprof", "127.0.0.1:0")
+	s := startServe(t, dir, address, "--admin-key", key, "--max-event-size", "1KiB", "--log-level", "debug", "--partitions", "2")
 	if s.key() != key {
 		t.Errorf("--admin-key: got %q in the file, want the given key", s.key())
 	}

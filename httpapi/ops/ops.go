@@ -6,7 +6,7 @@
 //	GET /version   what was built, and from what
 //	GET /metrics   Prometheus text format
 //
-// They need no key, say nothing about tenants but the ids of the endpoints with
+// and, in a dialect of their own, Go's profiles below /debug/pprof. They need no key, say nothing about tenants but the ids of the endpoints with
 // the largest backlogs, and cost little, so that a probe every second does no harm.
 package ops
 
@@ -49,7 +49,7 @@ func Dialect(o Options) *wire.Dialect {
 			{Method: "GET", Pattern: "/healthz", Public: true, Unlimited: true, Handle: o.health},
 			{Method: "GET", Pattern: "/readyz", Public: true, Unlimited: true, Handle: o.ready},
 			{Method: "GET", Pattern: "/version", Public: true, Unlimited: true, Handle: o.version},
-			{Method: "GET", Pattern: "/metrics", Public: true, Unlimited: true, Handle: o.metrics},
+			{Method: "GET", Pattern: "/metrics", Public: true, Private: true, Unlimited: true, Handle: o.metrics},
 		},
 	}
 }
@@ -70,17 +70,24 @@ type checkResult struct {
 }
 
 func (o *Options) ready(c *wire.Ctx) error {
-	status, answer := fasthttp.StatusOK, readiness{Status: "ready", Checks: []checkResult{}}
-	for _, check := range o.Checks {
+	status, answer := Readiness(o.Checks)
+	c.SetHeader("Cache-Control", "no-store")
+	return c.JSON(status, answer)
+}
+
+// Readiness is the answer of /readyz: its status and what is rendered as JSON.
+func Readiness(checks []Check) (status int, answer any) {
+	status = fasthttp.StatusOK
+	all := readiness{Status: "ready", Checks: []checkResult{}}
+	for _, check := range checks {
 		result := checkResult{Name: check.Name, Status: "ok"}
 		if err := check.Failed(); err != nil {
 			result.Status, result.Detail = "failed", err.Error()
-			status, answer.Status = fasthttp.StatusServiceUnavailable, "unready"
+			status, all.Status = fasthttp.StatusServiceUnavailable, "unready"
 		}
-		answer.Checks = append(answer.Checks, result)
+		all.Checks = append(all.Checks, result)
 	}
-	c.SetHeader("Cache-Control", "no-store")
-	return c.JSON(status, answer)
+	return status, all
 }
 
 func (o *Options) version(c *wire.Ctx) error { return c.JSON(fasthttp.StatusOK, o.Build) }

@@ -42,6 +42,11 @@ type Route struct {
 	// must be valid. Every refusal of it is 401.
 	OptionalKey bool
 
+	// Private is for operations that tell operators how the server does. They, and
+	// those that need auth.Admin, are kept from the public where operators have a
+	// listener of their own.
+	Private bool
+
 	// Unlimited is for probes: they are answered however often they come.
 	Unlimited bool
 

@@ -49,7 +49,7 @@ func (o *serving) run(c *cli.Context) error {
 	if key := s.NewAdminKey(); !key.IsZero() {
 		fmt.Fprintf(c.App.Writer, "admin key: %s\nIt is shown only now, and kept for the local command line in %s.\n", key.Reveal(), s.AdminKeyFile())
 	}
-	options.Logger.Info("ready", "url", s.URL(), "data_dir", o.dataDir)
+	options.Logger.Info("ready", "url", s.URL(), "admin_url", s.AdminURL(), "data_dir", o.dataDir)
 	if err := s.Wait(c.Context); err != nil {
 		return err
 	}

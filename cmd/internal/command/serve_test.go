@@ -52,7 +52,7 @@ func TestEveryServeFlagCounts(t *testing.T) {
 		"allow-http": "", "allow-private-networks": "", "allow-cidr": "10.1.0.0/16", "allow-port": "8443,9443", "egress-proxy": "http://proxy:3128",
 		"sync": "100ms", "retention": "0", "retention-bytes": "1GiB", "audit-retention": "0", "partitions": "3", "append-timeout": "1s", "pending-bytes": "32MiB",
 		"disk-reserve": "off", "cache-size": "1MiB", "memtable-size": "128MiB", "master-key-file": "key", "accept-data-loss": "",
-		"backup-dir": "backups", "pprof": "127.0.0.1:6060",
+		"backup-dir": "backups", "admin-listen": "127.0.0.1:6060", "pprof": "--admin-listen 127.0.0.1:6060",
 	}
 	own := []string{"shutdown-timeout", "log-format", "log-level"}
 	base, _ := serveOptions(t)

@@ -58,7 +58,9 @@ type serving struct {
 	acceptDataLoss          bool
 
 	shutdownTimeout     time.Duration
-	backupDir, pprof    string
+	backupDir           string
+	adminListen         string
+	pprof               bool
 	logFormat, logLevel string
 }
 
@@ -149,7 +151,8 @@ func (o *serving) operationFlags(f *flagSet) {
 	f.in("Operation")
 	f.duration(&o.shutdownTimeout, "shutdown-timeout", "at the end, wait `TIME` for requests and attempts under way", 30*time.Second, time.Second, 10*time.Minute, "")
 	f.text(&o.backupDir, "backup-dir", "allow backups through the API, into new directories below `DIR`, on the disk of the data directory; none = no backups", "", nil)
-	f.text(&o.pprof, "pprof", "serve Go's profiles, to anybody who can reach it, on `ADDRESS`; none = not at all", "", checkAddress)
+	f.text(&o.adminListen, "admin-listen", "`ADDRESS` for operators, with 64 connections of its own: metrics, profiles and the routes that need an admin key are answered only there, everything else there too; none = on --listen", "", checkAddress)
+	f.toggle(&o.pprof, "pprof", "serve Go's profiles on --admin-listen, below /debug/pprof, to anybody who can reach it")
 	f.choice(&o.logFormat, "log-format", "`FORMAT` of the log, on standard error", "logfmt", logFormats...)
 	f.choice(&o.logLevel, "log-level", "log `LEVEL` and what is worse; debug has a line for every request", "info", "debug", "info", "warn", "error")
 }

@@ -38,6 +38,7 @@ func (o *serving) options(c *cli.Context) (server.Options, error) {
 		MasterKeyFile: o.masterKeyFile,
 		AdminKey:      secret.New(o.adminKey),
 		BackupDir:     o.backupDir,
+		AdminListen:   o.adminListen,
 		Pprof:         o.pprof,
 		Build:         ops.Build{Version: o.version, Revision: buildRevision(), Go: runtime.Version()},
 		Logger:        newLogger(c.App.ErrWriter, o.logFormat, o.logLevel),
@@ -121,6 +122,7 @@ func (o *serving) check() error {
 		text string
 	}{
 		{(o.tlsCert == "") != (o.tlsKey == ""), "--tls-cert and --tls-key belong together: give both, or none"},
+		{o.pprof && o.adminListen == "", "--pprof needs --admin-listen: profiles are not for whoever reaches the API"},
 		{o.maxEventSize > o.maxBodySize, "--max-event-size is larger than --max-body-size"},
 		{o.maxBodySize > min(o.pendingBytes, o.memtableSize/2), "--max-body-size is larger than --pending-bytes or half of --memtable-size: a request is written at once"},
 		{o.probe > o.probeMax, "--breaker-probe is longer than --breaker-probe-max"},

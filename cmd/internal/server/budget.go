@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"github.com/hookwheel/hookwheel/httpapi"
 )
 
 // machine is what this process may use. 0 = not known.
@@ -45,6 +47,9 @@ func (o *Options) fit(m machine) error {
 		}
 		o.Engine.Log.MaxOpenFiles = int(min(mostTables, m.files/4))
 		room = m.files - ownFiles - int64(o.Engine.Log.MaxOpenFiles)
+		if o.AdminListen != "" {
+			room -= httpapi.AdminConnections
+		}
 	}
 	if m.memory > 0 {
 		room = min(room, max(fewestConnected, (m.memory/4*3-o.fixedMemory())/perConnection))

@@ -3,7 +3,7 @@
 //
 //	httpapi ──▶ engine ──▶ egress, bridge ──▶ endpoints
 //	  ▲            │
-//	listener    data directory: store, master.key, admin.key
+//	listeners   data directory: store, master.key, admin.key
 //
 // It decides nothing itself. What it owns is the order: nothing is accepted
 // before everything that was accepted earlier is known again, and nothing is
@@ -14,7 +14,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +23,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookwheel/hookwheel/engine"
@@ -68,9 +68,14 @@ type Options struct {
 	// directory; "" = it makes none.
 	BackupDir string
 
-	// Pprof is the address of Go's profiler, "" = none. It has no access
-	// control, so it is never served together with the API.
-	Pprof string
+	// AdminListen is an address for operators. Metrics, profiles and the routes
+	// that need an admin key are then answered only there. "" = Listen has them,
+	// profiles excepted.
+	AdminListen string
+
+	// Pprof serves Go's profiles on AdminListen, which has to be given. They have
+	// no access control.
+	Pprof bool
 
 	Build  ops.Build
 	Logger *slog.Logger // of all parts; nil = slog.Default()
@@ -88,12 +93,13 @@ type Server struct {
 	client  *egress.Client
 	bridge  *bridge.Client
 	http    *httpapi.Server
-	pprof   *profiler    // nil = none
 	tls     *certificate // nil = plain HTTP
 
 	listener net.Listener
+	admin    *adminListener // nil = none
 	serving  sync.WaitGroup
-	broken   chan error // why the listener ended; Close is one reason
+	closing  atomic.Bool
+	broken   chan error // why a listener ended; Close is one reason
 	adminKey secret.Secret
 }
 
@@ -108,7 +114,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := o.fit(thisMachine()); err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, broken: make(chan error, 1)}
+	s := &Server{options: o, broken: make(chan error, 2)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(ctx))
@@ -122,8 +128,11 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if s.listener, err = s.listen(o.Listen); err != nil {
 		return nil, fmt.Errorf("%w: another program has that address, or it is not one of this machine; see --listen", err)
 	}
-	if o.Pprof != "" {
-		if s.pprof, err = startProfiler(o.Pprof); err != nil {
+	if o.AdminListen != "" {
+		if s.admin, err = s.listenAdmin(o.AdminListen); err != nil {
+			return nil, err
+		}
+		if err := s.admin.stand(errStarting); err != nil {
 			return nil, err
 		}
 	}
@@ -138,14 +147,6 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-func (s *Server) listen(address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
-	if err == nil && s.tls != nil {
-		listener = tls.NewListener(listener, s.tls.config())
-	}
-	return listener, err
 }
 
 // startEngine opens the store and begins to deliver. It returns the master key.
@@ -221,15 +222,31 @@ func (s *Server) startHTTP(master []byte) (err error) {
 		return err
 	}
 	o.Dialects = append(dialects, description)
+	if s.options.Pprof {
+		o.Dialects = append(o.Dialects, ops.Profiles())
+	}
+	o.Admin = s.admin != nil
 	if s.http, err = httpapi.New(o); err != nil {
 		return err
 	}
 	maps.Copy(own.Help, s.http.Metrics().Help)
+	s.serve(s.http.Serve, s.listener)
+	if s.admin != nil {
+		listener, err := s.admin.take()
+		if err != nil {
+			return err
+		}
+		s.serve(s.http.ServeAdmin, listener)
+	}
+	return nil
+}
+
+// serve answers on a listener until that is closed.
+func (s *Server) serve(by func(net.Listener) error, listener net.Listener) {
 	s.serving.Go(func() {
-		err := s.http.Serve(s.listener) // nil when the listener is closed, by whomever
+		err := by(listener) // nil when the listener is closed, by whomever
 		s.broken <- fmt.Errorf("serve: %w", cmp.Or(err, net.ErrClosed))
 	})
-	return nil
 }
 
 // settings are what the API must know of the engine's, defaults filled in.
@@ -247,18 +264,33 @@ func (s *Server) settings() httpapi.Settings {
 // checks are what must work for the server to be ready.
 func (s *Server) checks() []ops.Check {
 	return []ops.Check{
+		{Name: "server", Failed: func() error {
+			if s.closing.Load() {
+				return errStopping
+			}
+			return nil
+		}},
 		{Name: "log", Failed: s.engine.Store().Healthy},
 		{Name: "ledger", Failed: s.engine.Ledger().Failed},
 	}
 }
 
 // URL is where the API is.
-func (s *Server) URL() string {
-	scheme := "http://"
-	if s.tls != nil {
-		scheme = "https://"
+func (s *Server) URL() string { return s.url(s.listener) }
+
+// AdminURL is where operators are answered; URL, unless that is elsewhere.
+func (s *Server) AdminURL() string {
+	if s.admin == nil {
+		return s.URL()
 	}
-	return scheme + s.listener.Addr().String()
+	return s.url(s.admin.socket)
+}
+
+func (s *Server) url(listener net.Listener) string {
+	if s.tls != nil {
+		return "https://" + listener.Addr().String()
+	}
+	return "http://" + listener.Addr().String()
 }
 
 // Engine is the engine inside, for what has no place in the API.
@@ -295,10 +327,11 @@ func (s *Server) Wait(ctx context.Context) error {
 // recorded; after nil nothing will be sent twice. Clients may use half of the
 // time.
 func (s *Server) Close(ctx context.Context) error {
+	s.closing.Store(true)
 	var faults []error
 	if s.http != nil {
 		half, cancel := halfOf(ctx)
-		if err := s.http.Shutdown(half); err != nil {
+		if err := s.closeDoors(half); err != nil {
 			s.options.Logger.Warn("connections were still open and are cut", "error", err)
 		}
 		cancel()
@@ -315,10 +348,20 @@ func (s *Server) Close(ctx context.Context) error {
 	if s.tls != nil {
 		s.tls.close()
 	}
-	if s.pprof != nil {
-		faults = append(faults, s.pprof.close())
+	if s.admin != nil {
+		faults = append(faults, s.admin.close())
 	}
 	return errors.Join(faults...)
+}
+
+// closeDoors ends what is answered, for operators last. They read the store too,
+// which is about to be closed; but they still learn that it is.
+func (s *Server) closeDoors(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if s.admin != nil {
+		err = errors.Join(err, s.http.ShutdownAdmin(ctx), s.admin.stand(errStopping))
+	}
+	return err
 }
 
 // breakOff ends the attempts that are under way.

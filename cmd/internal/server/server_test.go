@@ -83,11 +83,11 @@ func TestAdminKey(t *testing.T) {
 func TestOpenFails(t *testing.T) {
 	dir := t.TempDir()
 	for want, change := range map[string]func(*Options){
-		"--listen":            func(o *Options) { o.Listen = "192.0.2.1:1" },
-		"listen for profiles": func(o *Options) { o.Pprof = "192.0.2.1:1" },
-		"egress proxy":        func(o *Options) { o.Egress.Proxy = "ftp://x" },
-		"shards is 999":       func(o *Options) { o.Engine.Shards = 999 },
-		"body size":           func(o *Options) { o.HTTP.MaxBodySize, o.HTTP.AnonymousBodySize = 1, 2 },
+		"--listen":       func(o *Options) { o.Listen = "192.0.2.1:1" },
+		"--admin-listen": func(o *Options) { o.AdminListen = "192.0.2.1:1" },
+		"egress proxy":   func(o *Options) { o.Egress.Proxy = "ftp://x" },
+		"shards is 999":  func(o *Options) { o.Engine.Shards = 999 },
+		"body size":      func(o *Options) { o.HTTP.MaxBodySize, o.HTTP.AnonymousBodySize = 1, 2 },
 	} {
 		if _, err := open(t, dir, change); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %q", err, want)
