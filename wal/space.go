@@ -80,6 +80,11 @@ func (s *space) refusal(event bool) error {
 	return nil
 }
 
+// figures say how bad it is, and what helps.
+func (s *space) figures() string {
+	return fmt.Sprintf(": %d MiB are free, the reserve is %d MiB; make room on the disk of the store", s.free.Load()>>20, s.reserve.Load()>>20)
+}
+
 // look measures free space, sets the level and renews the ballast. It says
 // whether to look again soon even if nothing is written.
 func (s *space) look() (again bool, err error) {

@@ -45,9 +45,9 @@ func (s *Store) degraded() string {
 	}
 	switch s.space.level.Load() {
 	case refuseEvents:
-		return "disk space is below the reserve, events are refused"
+		return "disk space is below the reserve, events are refused" + s.space.figures()
 	case refuseAll:
-		return "disk space is below half the reserve, everything is refused"
+		return "disk space is below half the reserve, everything is refused" + s.space.figures()
 	}
 	return s.db.Degraded()
 }

@@ -2,9 +2,7 @@ package server
 
 import (
 	"context"
-	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,25 +126,6 @@ func TestWait(t *testing.T) {
 		t.Errorf("wait without a listener: got %v, want an error", err)
 	}
 	closeNow(t, s)
-}
-
-func TestProfiler(t *testing.T) {
-	p, err := startProfiler("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Get("http://" + p.address + "/debug/pprof/goroutine?debug=1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if text, err := io.ReadAll(response.Body); err != nil || !strings.HasPrefix(string(text), "goroutine profile") {
-		t.Errorf("got %.40q, %v, want a profile", text, err)
-	}
-	if err := p.close(); err != nil {
-		t.Errorf("close: %v", err)
-	}
 }
 
 func TestPrivateFiles(t *testing.T) {
