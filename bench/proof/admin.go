@@ -2,10 +2,13 @@ package proof
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +16,9 @@ import (
 
 // Admin changes endpoints, and writes each change before and after. A change
 // that is not answered, since the server was struck, is asked for again until it
-// is: so what an endpoint is, is known at all times but those of a change.
+// is: so what an endpoint is, is known at all times but those of a change. What
+// must not be made twice, a creation and a rotation, is looked for before it is
+// asked for again, and is known by a secret that the admin has made up.
 // Safe for concurrent use; changes of one endpoint are made one after the other.
 type Admin struct {
 	API    *API
@@ -51,11 +56,11 @@ func (a *Admin) Fault(f Fault) error { return a.ledger.Write(Record{Fault: &f}) 
 // CreateOrganization makes an organization, and a key with which it manages
 // itself.
 func (a *Admin) CreateOrganization(ctx context.Context, org string) error {
-	if _, err := a.ask(ctx, a.API.Admin, http.MethodPost, "/v1/organizations", map[string]any{"id": org, "name": org}); err != nil {
+	if _, err := a.ask(ctx, a.API.Admin, http.MethodPost, "/v1/organizations", map[string]any{"id": org, "name": org}, nil); err != nil {
 		return fmt.Errorf("create organization: %w", err)
 	}
 	scopes := []string{"events:write", "events:read", "endpoints:read", "endpoints:write", "deliveries:read", "deliveries:write"}
-	answer, err := a.ask(ctx, a.API.Admin, http.MethodPost, "/v1/organizations/"+org+"/api-keys", map[string]any{"name": "proof", "scopes": scopes})
+	answer, err := a.ask(ctx, a.API.Admin, http.MethodPost, "/v1/organizations/"+org+"/api-keys", map[string]any{"name": "proof", "scopes": scopes}, nil)
 	if err != nil {
 		return fmt.Errorf("create key: %w", err)
 	}
@@ -93,89 +98,137 @@ func settingsBody(s Settings) map[string]any {
 // Create makes an endpoint of a receiver.
 func (a *Admin) Create(ctx context.Context, org, receiver, name string, s Settings) (*Endpoint, error) {
 	e := &Endpoint{Name: name, Org: org}
+	url, secret := receiver+"/r/"+name, newSecret()
 	body := settingsBody(s)
-	body["url"] = receiver + "/r/" + name
-	answer, err := a.change(ctx, e, Change{Verb: "create", Settings: s}, http.MethodPost, "/v1/endpoints", body)
+	body["url"], body["secret"] = url, secret
+	err := a.change(ctx, e, Change{Verb: "create", Settings: s, Secret: secret}, http.MethodPost, "/v1/endpoints", body, func() (id string, err error) {
+		err = pages(ctx, a.API, a.API.Tenant(org).Key, "/v1/endpoints", pageLimit, func(page []struct{ ID, URL string }, _ []byte) bool {
+			for _, made := range page {
+				if made.URL == url {
+					id = made.ID
+				}
+			}
+			return id == ""
+		})
+		return id, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	e.ID = answer.ID
 	return e, nil
+}
+
+// newSecret makes up a signing secret.
+func newSecret() string {
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails, by its contract
+	return "whsec_" + base64.StdEncoding.EncodeToString(random[:])
 }
 
 // Update changes what types of events an endpoint gets from now on.
 func (a *Admin) Update(ctx context.Context, e *Endpoint, types []string) error {
-	_, err := a.change(ctx, e, Change{Verb: "update", Settings: Settings{Types: types}}, http.MethodPatch, "/v1/endpoints/"+e.ID, map[string]any{"event_types": types})
-	return err
+	return a.change(ctx, e, Change{Verb: "update", Settings: Settings{Types: types}}, http.MethodPatch, "/v1/endpoints/"+e.ID, map[string]any{"event_types": types}, nil)
 }
 
 // Control makes one of enable, disable, pause and resume.
 func (a *Admin) Control(ctx context.Context, e *Endpoint, verb string) error {
-	_, err := a.change(ctx, e, Change{Verb: verb}, http.MethodPost, "/v1/endpoints/"+e.ID+"/"+verb, nil)
-	return err
+	return a.change(ctx, e, Change{Verb: verb}, http.MethodPost, "/v1/endpoints/"+e.ID+"/"+verb, nil, nil)
 }
 
 // Rotate gives an endpoint a new secret. Those before sign for a while longer.
 func (a *Admin) Rotate(ctx context.Context, e *Endpoint, graceSeconds int) error {
-	_, err := a.change(ctx, e, Change{Verb: "rotate", Grace: graceSeconds}, http.MethodPost, "/v1/endpoints/"+e.ID+"/rotate-secret", map[string]any{"grace_seconds": graceSeconds})
-	return err
+	secret := newSecret()
+	body := map[string]any{"grace_seconds": graceSeconds, "secret": secret}
+	return a.change(ctx, e, Change{Verb: "rotate", Grace: graceSeconds, Secret: secret}, http.MethodPost, "/v1/endpoints/"+e.ID+"/rotate-secret", body, func() (id string, err error) {
+		var now struct{ Secrets []struct{ Last4 string } }
+		_, err = a.API.get(ctx, a.API.Tenant(e.Org).Key, "/v1/endpoints/"+e.ID, &now)
+		if err == nil && strings.HasSuffix(secret, now.Secrets[0].Last4) {
+			return e.ID, nil
+		}
+		return "", err
+	})
 }
 
 // Delete deletes an endpoint.
 func (a *Admin) Delete(ctx context.Context, e *Endpoint) error {
-	_, err := a.change(ctx, e, Change{Verb: "delete"}, http.MethodDelete, "/v1/endpoints/"+e.ID, nil)
-	return err
+	return a.change(ctx, e, Change{Verb: "delete"}, http.MethodDelete, "/v1/endpoints/"+e.ID, nil, nil)
 }
 
-// changed is what the answer to a change can hold.
-type changed struct{ ID, Secret string }
-
-func (a *Admin) change(ctx context.Context, e *Endpoint, c Change, method, path string, body any) (changed, error) {
+// change makes a change. done, if it is not nil, finds out whether one whose
+// answer did not come has been made, and then returns the id of the endpoint.
+func (a *Admin) change(ctx context.Context, e *Endpoint, c Change, method, path string, body any, done func() (string, error)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var got changed
 	c.Endpoint, c.Org = e.Name, e.Org
+	a.API.plant(c.Secret)
 	if err := a.ledger.Write(Record{Change: &c}); err != nil {
-		return got, err
+		return err
 	}
-	answer, err := a.ask(ctx, a.API.Tenant(e.Org).Key, method, path, body)
+	answer, err := a.ask(ctx, a.API.Tenant(e.Org).Key, method, path, body, done)
 	if err != nil {
-		return got, fmt.Errorf("%s endpoint %s: %w", c.Verb, e.Name, err)
+		return fmt.Errorf("%s endpoint %s: %w", c.Verb, e.Name, err)
 	}
-	if len(answer) > 0 {
-		if err := json.Unmarshal(answer, &got); err != nil {
-			return got, fmt.Errorf("%s endpoint %s: %w", c.Verb, e.Name, err)
+	if c.Verb == "create" {
+		var made struct{ ID string }
+		if err := json.Unmarshal(answer, &made); err != nil {
+			return fmt.Errorf("create endpoint %s: %w", e.Name, err)
 		}
+		e.ID = made.ID
 	}
-	a.API.plant(got.Secret)
 	e.deleted = c.Verb == "delete"
-	done := c
-	done.Done, done.ID, done.Secret = true, got.ID, got.Secret
-	return got, a.ledger.Write(Record{Change: &done})
+	made := c
+	made.Done, made.ID = true, e.ID
+	return a.ledger.Write(Record{Change: &made})
 }
 
 // ask repeats a request until it is answered. An answer that says no is an
 // error, except that what was to be deleted is gone.
-func (a *Admin) ask(ctx context.Context, key, method, path string, body any) ([]byte, error) {
+func (a *Admin) ask(ctx context.Context, key, method, path string, body any, done func() (string, error)) ([]byte, error) {
 	once := ""
 	if method != http.MethodPatch {
 		once = fmt.Sprintf("%s-%d", a.name, a.once.Add(1))
 	}
 	for {
 		answer, err := a.API.call(ctx, key, method, path, body, once)
-		said, refused := errors.AsType[*status](err)
-		if err == nil || refused && said.code == http.StatusNotFound && method == http.MethodDelete {
+		if err == nil || said(err) == http.StatusNotFound && method == http.MethodDelete {
 			return answer, nil
 		}
-		if refused && said.code/100 != 5 && said.code != http.StatusTooManyRequests && said.code != http.StatusConflict {
+		if code := said(err); code/100 == 4 && code != http.StatusTooManyRequests && code != http.StatusConflict {
 			return nil, err
 		}
+		made, err := a.await(ctx, done)
+		if err != nil {
+			return nil, err
+		}
+		if made != "" {
+			return json.Marshal(map[string]string{"id": made})
+		}
+	}
+}
+
+// await waits until it makes sense to ask again, and asks whether that has to be.
+func (a *Admin) await(ctx context.Context, done func() (string, error)) (made string, err error) {
+	for {
 		select {
 		case <-time.After(repost):
 		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), err)
+			return "", context.Cause(ctx)
+		}
+		if done == nil {
+			return "", nil
+		}
+		if made, err = done(); err == nil || said(err)/100 == 4 {
+			return made, err
 		}
 	}
+}
+
+// said is the status of an error answer; 0 = there was none.
+func said(err error) int {
+	if s, ok := errors.AsType[*status](err); ok {
+		return s.code
+	}
+	return 0
 }
 
 // WalkEvents reads the list of an organization's events in small pages and
@@ -188,10 +241,11 @@ func (a *Admin) WalkEvents(ctx context.Context, org string) error {
 		}
 		return true
 	})
-	if said, answered := errors.AsType[*status](err); answered && said.code/100 == 4 {
-		return err
-	} else if err != nil {
-		return nil // the server ended in the middle of it
+	if err == nil {
+		return a.ledger.Write(Record{Walk: &walk})
 	}
-	return a.ledger.Write(Record{Walk: &walk})
+	if said(err)/100 == 4 {
+		return err
+	}
+	return nil // the server ended in the middle of it
 }

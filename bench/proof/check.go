@@ -8,10 +8,9 @@ import (
 // Rules are what the server was told, as far as Check depends on it, and what it
 // promises about faults.
 type Rules struct {
-	Retry       []time.Duration // the schedule of endpoints that have none of their own
-	Jitter      float64
-	Timeout     time.Duration // of an attempt
-	MaxInFlight int           // attempts to one endpoint at once, unless it has its own
+	Retry   []time.Duration // the schedule of endpoints that have none of their own
+	Jitter  float64
+	Timeout time.Duration // of an attempt
 
 	// Unrecorded is for how long the outcome of an attempt can wait to be
 	// written: what succeeded within it before a crash is sent again.

@@ -12,7 +12,8 @@ const maxBatch = 20
 // worker is one of the connections of a producer. Used by one goroutine.
 type worker struct {
 	*producer
-	name   string
+	name   string // in the names of its posts
+	source string // in the markers of its items: its name, or one that twins share
 	random *rand.Rand
 	posts  int // made so far
 	made   int // items composed so far
@@ -53,14 +54,14 @@ func (w *worker) compose() *request {
 
 func (w *worker) item(r *request) Item {
 	w.made++
-	marker := Marker(r.tenant.Org, fmt.Sprintf("%s-%d", w.name, w.made))
+	marker := Marker(r.tenant.Org, fmt.Sprintf("%s-%d", w.source, w.made))
 	it := Item{Marker: marker, Type: w.Types[w.random.IntN(len(w.Types))]}
 	if r.keyed {
 		it.Key = "key-" + marker
 	}
 	// Spaces, a number that no encoder writes like that, and what is not ASCII:
 	// whoever parses the data and writes it again gives himself away.
-	it.Data = fmt.Sprintf(`{"marker":%q, "n" : 1.0e0,"text":"é%s"}`, marker, strings.Repeat("x", w.PadToSize))
+	it.Data = fmt.Sprintf(`{"marker":%q, "n" : 1.0e0,"text":"é%s"}`, marker, strings.Repeat("x", w.Padding))
 	return it
 }
 

@@ -11,12 +11,14 @@ var invariants = []invariant{
 	{"isolated", "no tenant is sent, shown or can ask for what is another's", isolated},
 	{"duplicates", "what a receiver has taken comes again only if a crash, a timeout or a reset kept that from being written", duplicates},
 	{"ordered", "an ordered endpoint gets no event before the one that came before it has ended", ordered},
-	{"schedule", "no more attempts, and none earlier, than the schedule has", schedule},
+	{"schedule", "as many attempts as the schedule has before one gives up, and none earlier", schedule},
 	{"retry-after", "an endpoint that asked for time is left alone for it", retryAfter},
 	{"agreement", "the API tells of each attempt what the receiver answered", agreement},
 	{"stopped", "no attempt starts after disable, pause or delete was answered", stopped},
 	{"counted", "counts add up: accepted, listed, delivered, pending and ended", counted},
 	{"listed", "a list that is read while others write shows each event once, and all that were there before", listed},
+	{"drained", "once the faults are over, every delivery ends", drained},
+	{"released", "once all has ended, memory, descriptors and goroutines are what they were", released},
 	{"secrets", "no planted secret is found in answers, metrics, logs or files", leaked},
 }
 

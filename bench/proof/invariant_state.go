@@ -17,7 +17,7 @@ func agreement(m *model, f *finder) {
 			if d.State == "succeeded" && got == nil {
 				f.violated("delivery %s to %s is told to be succeeded, but %s never took %s", d.ID, e.name, e.name, id)
 			}
-			if got != nil && d.State != "succeeded" && e.unheard(m, id) == 0 && m.crashesSince(got.at-int64(m.Unrecorded+m.Slack)) == 0 && !e.gone() {
+			if got != nil && d.State != "succeeded" && e.unheard(m, id) == 0 && m.lost(got) == 0 && !e.gone() {
 				f.violated("delivery %s to %s is told to be %s, but %s took %s", d.ID, e.name, d.State, e.name, id)
 			}
 			if attempts, asked := m.state.Attempts[d.ID]; asked && d.State != "canceled" {
@@ -50,7 +50,7 @@ func (m *model) sameStatuses(e *endpoint, d *Delivery, attempts []Attempt, recei
 			rest = rest[at+1:]
 		}
 	}
-	if len(answered) > len(told) && m.crashesSince(receipts[0].at) == 0 {
+	if len(answered)-len(told) > m.lost(receipts...) {
 		f.violated("delivery %s to %s is told to have %d attempts, the receiver got %d", d.ID, e.name, len(told), len(answered))
 	}
 }
@@ -150,5 +150,21 @@ func listed(m *model, f *finder) {
 				f.violated("a walk through the events of %s did not come to %s, which had been accepted before", w.Org, it.id())
 			}
 		}
+	}
+}
+
+// drained is that the server gets over it.
+func drained(m *model, f *finder) {
+	f.looked(len(m.state.Deliveries))
+	if m.state.Open > 0 {
+		f.violated("%d deliveries had not ended when the time to drain was over", m.state.Open)
+	}
+}
+
+// released is that nothing of the work stays behind.
+func released(m *model, f *finder) {
+	f.looked(1)
+	for _, what := range m.state.Retained {
+		f.violated("%s", what)
 	}
 }

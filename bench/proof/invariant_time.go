@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// resolution is that of the server's times, which are cut to milliseconds at
+// both ends of what they measure.
+const resolution = 2 * time.Millisecond
+
 // duplicates is that nothing is sent again without a reason. The reasons are a
 // crash before the outcome was written, and an answer that did not get through,
 // which the server then tells as an attempt without a status.
@@ -20,7 +24,7 @@ func duplicates(m *model, f *finder) {
 				f.looked(1)
 				if last != nil {
 					f.Duplicates++
-					if !m.crashed(last.at, r.at) && unheard == 0 {
+					if !m.crashed(last, r) && unheard == 0 {
 						f.violated("%s received %s again, %v after it had taken it, and there was no fault in between", e.name, id, time.Duration(r.at-last.at))
 					}
 				}
@@ -35,13 +39,11 @@ func duplicates(m *model, f *finder) {
 	}
 }
 
-// bound is how many duplicates crashes explain: each the attempts in flight, and
-// what had just been taken.
+// bound is how many duplicates crashes explain.
 func (e *endpoint) bound(m *model) (bound int) {
 	for _, c := range m.crashes {
-		bound += cmp.Or(e.settings.MaxInFlight, m.MaxInFlight)
 		for _, r := range e.receipts {
-			if r.ok() && r.at >= c.from-int64(m.Unrecorded+m.Slack) && r.at <= c.to {
+			if r.ok() && m.lostIn(c, r) {
 				bound++
 			}
 		}
@@ -134,6 +136,9 @@ func acrossPosts(line []placed, e *endpoint, f *finder) {
 	}
 }
 
+// gone is the status with which a receiver asks for no more attempts.
+const gone = 410
+
 // schedule is that retries keep to their schedule. The server's own times are
 // compared, since a receipt can be late, and the receipts, since the server's
 // times are its own.
@@ -142,13 +147,12 @@ func schedule(m *model, f *finder) {
 		delays := m.delays(e)
 		for id, receipts := range e.byEvent {
 			f.looked(1)
-			crashes := m.crashesSince(receipts[0].at)
-			if limit := len(delays) + 1 + crashes; len(receipts) > limit {
+			if limit := len(delays) + 1 + m.lost(receipts...); len(receipts) > limit {
 				f.violated("%s received %s %d times, allowed are %d", e.name, id, len(receipts), limit)
 			}
 			for i := 1; i < len(receipts); i++ {
 				gap := receipts[i].at - receipts[i-1].at + int64(m.Slack)
-				if earliest := m.earliest(delays, 0); gap < earliest && m.crashesSince(receipts[i-1].at) == 0 {
+				if earliest := m.earliest(delays, 0); gap < earliest && !m.crashed(receipts[i-1], receipts[i]) {
 					f.violated("%s received %s again after %v, the schedule begins with %v", e.name, id, time.Duration(gap), delays[0])
 				}
 			}
@@ -165,8 +169,12 @@ func (m *model) spacing(e *endpoint, d *Delivery, delays []time.Duration, f *fin
 		f.violated("delivery %s to %s has %d attempts, allowed are %d", d.ID, e.name, len(attempts), len(delays)+1)
 		return
 	}
+	last := len(attempts) - 1
+	if early := d.State == "failed" || d.State == "exhausted" && last < len(delays); early && last >= 0 && attempts[last].Status != gone {
+		f.violated("delivery %s to %s was given up after %d attempts, the schedule has %d", d.ID, e.name, last+1, len(delays)+1)
+	}
 	for n := 1; n < len(attempts); n++ {
-		gap := attempts[n].At.Sub(attempts[n-1].At) + 2*time.Millisecond // both are cut to milliseconds
+		gap := attempts[n].At.Sub(attempts[n-1].At) + resolution
 		if earliest := m.earliest(delays, n-1); int64(gap) < earliest {
 			f.violated("attempt %d of delivery %s to %s started %v after the one before, allowed is %v", n+1, d.ID, e.name, gap, time.Duration(earliest))
 		}
@@ -189,17 +197,6 @@ func (m *model) earliest(delays []time.Duration, n int) int64 {
 	return int64(float64(delays[n]) * (1 - m.Jitter))
 }
 
-// crashesSince counts crashes that could have lost what was going on at a time,
-// or came later.
-func (m *model) crashesSince(at int64) (n int) {
-	for _, c := range m.crashes {
-		if c.to >= at {
-			n++
-		}
-	}
-	return n
-}
-
 // retryAfter is that Retry-After is heeded: by the delivery that got it, to the
 // moment, and by the others of its endpoint once those in flight are through.
 func retryAfter(m *model, f *finder) {
@@ -207,7 +204,7 @@ func retryAfter(m *model, f *finder) {
 		var held *receipt // that asked for the most time
 		for _, r := range e.receipts {
 			if held != nil && !m.struck(held.at, r.at) {
-				until := held.at + int64(held.RetryAfter)*int64(time.Second)
+				until := held.at + int64(held.RetryAfter)*int64(time.Second) - int64(resolution)
 				inFlight := held.at + int64(time.Second)
 				if r.at < until && (r.ID == held.ID || r.at > inFlight) {
 					f.violated("%s asked for %d s and received %s after %v", e.name, held.RetryAfter, r.ID, time.Duration(r.at-held.at))
@@ -255,12 +252,11 @@ func stopped(m *model, f *finder) {
 	}
 }
 
-// startedIn finds attempts that started in a time, both ends of which the server
-// cuts to milliseconds.
+// startedIn finds attempts that started in a time.
 func (m *model) startedIn(e *endpoint, verb string, from, until int64, f *finder) {
 	for _, d := range e.deliveries {
 		for _, a := range m.state.Attempts[d.ID] {
-			if at := a.At.UnixNano(); at > from && at < until-int64(time.Millisecond) {
+			if at := a.At.UnixNano(); at > from && at < until-int64(resolution) {
 				f.violated("an attempt of delivery %s to %s started %v after %s was answered", d.ID, e.name, time.Duration(at-from), verb)
 			}
 		}

@@ -313,16 +313,30 @@ func (e *endpoint) owes(it *item) (surely, possibly bool) {
 	return surely, possibly
 }
 
-// crashed reports whether a crash could have lost what was written at a time:
-// it struck after, and before a later time, and not long after the first.
-func (m *model) crashed(after, before int64) bool {
-	window := int64(m.Unrecorded + m.Slack)
-	for _, c := range m.crashes {
-		if c.from <= before && c.to >= after && c.from-window <= after {
-			return true
+// crashed reports whether a crash, before the receipt of a repetition, could
+// have kept what became of an attempt from being written.
+func (m *model) crashed(attempt, repeated *receipt) bool {
+	return slices.ContainsFunc(m.crashes, func(c span) bool { return c.from <= repeated.at && m.lostIn(c, attempt) })
+}
+
+// lostIn reports whether a crash came so soon after an attempt, or during it,
+// that the outcome may not have been written.
+func (m *model) lostIn(c span, attempt *receipt) bool {
+	ended := attempt.at + int64(attempt.Delay)*int64(time.Millisecond)
+	if attempt.Status == 0 {
+		ended = attempt.at + int64(m.Timeout)
+	}
+	return attempt.at <= c.to && ended >= c.from-int64(m.Unrecorded+m.Slack)
+}
+
+// lost counts the attempts whose outcomes crashes may have taken.
+func (m *model) lost(attempts ...*receipt) (n int) {
+	for _, r := range attempts {
+		if slices.ContainsFunc(m.crashes, func(c span) bool { return m.lostIn(c, r) }) {
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // received lists the receipts of a delivery.

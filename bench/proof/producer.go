@@ -22,22 +22,23 @@ type Tenant struct {
 
 // ProducerConfig says what a producer posts. Shares are of posts, 0 to 1.
 type ProducerConfig struct {
-	Name      string        `json:"name"` // unique among producers, part of every marker and key
-	URL       string        `json:"url"`
-	Ledger    string        `json:"ledger"` // path
-	Seed      uint64        `json:"seed"`
-	Tenants   []Tenant      `json:"tenants"`
-	Types     []string      `json:"types"`
-	Workers   int           `json:"workers"`
-	Rate      float64       `json:"rate"`    // posts per second, of all workers
-	Posts     int           `json:"posts"`   // of each worker; 0 = until it is told to end
-	Timeout   time.Duration `json:"timeout"` // of a post
-	Batches   float64       `json:"batches"` // hold 2 to 20 events
-	Keyed     float64       `json:"keyed"`   // carry idempotency keys, and are posted until they are answered
-	Bad       float64       `json:"bad"`     // hold an event that must be rejected
-	Repeats   float64       `json:"repeats"` // of the keyed: are posted again after their answer, or abused for another event
-	Giveup    time.Duration `json:"giveup"`  // how long posts are repeated after the end; 0 = 10 s
-	PadToSize int           `json:"pad"`     // bytes of padding in each event's data
+	Name    string        `json:"name"` // unique among producers, part of every marker and key
+	URL     string        `json:"url"`
+	Ledger  string        `json:"ledger"` // path
+	Seed    uint64        `json:"seed"`
+	Tenants []Tenant      `json:"tenants"`
+	Types   []string      `json:"types"`
+	Workers int           `json:"workers"`
+	Rate    float64       `json:"rate"`    // posts per second, of all workers
+	Posts   int           `json:"posts"`   // of each worker; 0 = until it is told to end
+	Timeout time.Duration `json:"timeout"` // of a post
+	Batches float64       `json:"batches"` // hold 2 to 20 events
+	Keyed   float64       `json:"keyed"`   // carry idempotency keys, and are posted until they are answered
+	Bad     float64       `json:"bad"`     // hold an event that must be rejected
+	Repeats float64       `json:"repeats"` // of the keyed: are posted again after their answer, or abused for another event
+	Giveup  time.Duration `json:"giveup"`  // how long posts are repeated after the end; 0 = 10 s
+	Padding int           `json:"padding"` // bytes more in each event's data
+	Twins   bool          `json:"twins"`   // all workers post the same, at the same time
 }
 
 // RunProducer is a producer process: it reads a ProducerConfig from in and posts
@@ -83,7 +84,11 @@ type producer struct {
 
 // worker makes one post after the other.
 func (p *producer) worker(ctx context.Context, n int) error {
-	w := &worker{producer: p, name: fmt.Sprintf("%s.%d", p.Name, n), random: rand.New(rand.NewPCG(p.Seed, uint64(n)))}
+	w := &worker{producer: p, name: fmt.Sprintf("%s.%d", p.Name, n)}
+	if w.source = w.name; p.Twins {
+		w.source, n = p.Name, 0
+	}
+	w.random = rand.New(rand.NewPCG(p.Seed, uint64(n)))
 	pace := time.NewTicker(max(time.Microsecond, time.Duration(float64(time.Second)*float64(p.Workers)/p.Rate)))
 	defer pace.Stop()
 	for n := 0; p.Posts == 0 || n < p.Posts; n++ {
@@ -104,7 +109,7 @@ func (p *producer) worker(ctx context.Context, n int) error {
 func (w *worker) once(ctx context.Context) error {
 	r := w.compose()
 	answer, err := w.settle(ctx, r)
-	if err != nil || answer.Status/100 != 2 || !r.keyed || w.random.Float64() >= w.Repeats {
+	if err != nil || answer.Status/100 != 2 || !r.keyed || w.Repeats == 0 || w.random.Float64() >= w.Repeats {
 		return err
 	}
 	if r.untyped < 0 && w.random.IntN(2) == 0 {

@@ -139,6 +139,7 @@ func (r *receiver) receive(w http.ResponseWriter, request *http.Request) {
 		Timestamp: request.Header.Get("Webhook-Timestamp"), Signature: request.Header.Get("Webhook-Signature"),
 	}
 	b, fails := r.decide(receipt.Endpoint, receipt.ID)
+	receipt.Delay = b.DelayMS
 	if fails {
 		receipt.Status, receipt.RetryAfter = b.failure()
 	}

@@ -80,6 +80,7 @@ type Receipt struct {
 	Body       string `json:"body"`
 	Status     int    `json:"status"`                // 0 = it will not answer
 	RetryAfter int    `json:"retry_after,omitempty"` // seconds
+	Delay      int    `json:"delay_ms,omitempty"`    // before it answers
 }
 
 // ok reports whether the receiver took it.
@@ -94,8 +95,8 @@ type Change struct {
 	Done     bool     `json:"done,omitempty"`
 	Settings Settings `json:"settings,omitzero"` // of create and update
 
-	ID     string `json:"id,omitempty"`           // of the answer to create
-	Secret string `json:"secret,omitempty"`       // of the answers to create and rotate
+	ID     string `json:"id,omitempty"`           // once it was answered
+	Secret string `json:"secret,omitempty"`       // of create and rotate
 	Grace  int    `json:"grace_seconds,omitzero"` // of rotate: for how long the secrets before go on to sign
 }
 

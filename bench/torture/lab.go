@@ -36,15 +36,13 @@ var (
 		"--attempt-timeout", "3s",
 		"--breaker-failures", "0",
 		"--disk-reserve", "64MiB",
+		"--partitions", "2",
 	}
 	rules = proof.Rules{
-		Retry: retrySchedule, Jitter: 0.2, Timeout: 3 * time.Second, MaxInFlight: 64,
+		Retry: retrySchedule, Jitter: 0.2, Timeout: 3 * time.Second,
 		Unrecorded: 100 * time.Millisecond, Slack: 150 * time.Millisecond,
 	}
 )
-
-// drainTimeout is how long deliveries may take to end after the faults have.
-const drainTimeout = 2 * time.Minute
 
 // lab is a server with all that works for and against it, in one directory.
 type lab struct {
@@ -58,6 +56,8 @@ type lab struct {
 	Endpoints []*proof.Endpoint
 	URL       string // of the receiver
 
+	DrainTimeout time.Duration // for deliveries to end after the faults have
+
 	tries     int
 	ledger    *proof.Ledger
 	receiver  *process.Process
@@ -69,7 +69,7 @@ type lab struct {
 func (l *lab) Tried() { l.tries++ }
 
 func newLab(ctx context.Context, o Options, dir string, random *rand.Rand) (l *lab, err error) {
-	l = &lab{Options: o, Dir: dir, Random: random, Rules: rules}
+	l = &lab{Options: o, Dir: dir, Random: random, Rules: rules, DrainTimeout: 2 * time.Minute}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close())
@@ -224,14 +224,24 @@ func (l *lab) ProduceAs(ctx context.Context, c proof.ProducerConfig) error {
 	return err
 }
 
+// AwaitProducers waits until all producers, which were told how much to post,
+// have posted it.
+func (l *lab) AwaitProducers() error {
+	var faults []error
+	for _, p := range l.producers {
+		faults = append(faults, p.Wait())
+	}
+	l.producers = nil
+	return errors.Join(faults...)
+}
+
 // EndProducers tells all producers to end and waits until they have.
 func (l *lab) EndProducers() error {
 	var faults []error
 	for _, p := range l.producers {
-		faults = append(faults, p.In.Close(), p.Wait())
+		faults = append(faults, p.In.Close())
 	}
-	l.producers = nil
-	return errors.Join(faults...)
+	return errors.Join(append(faults, l.AwaitProducers())...)
 }
 
 // Sleep waits, as a part of what a scenario does, for a random time between two.

@@ -35,13 +35,17 @@ var population = []struct {
 	{"busy", proof.Behaviour{FailFirst: 1, With: 429, RetryAfter: 1}, proof.Settings{Types: []string{"user.gone"}}},
 }
 
-// Populate starts the server and makes two organizations with all kinds of
+// organizations is one more than servers of a lab have partitions, so that two
+// of them share one: where they share something, walls can have holes.
+const organizations = 3
+
+// Populate starts the server and makes organizations with all kinds of
 // endpoints.
 func (l *lab) Populate(ctx context.Context) error {
 	if err := l.Start(ctx); err != nil {
 		return err
 	}
-	if err := l.CreateOrganizations(ctx, 2); err != nil {
+	if err := l.CreateOrganizations(ctx, organizations); err != nil {
 		return err
 	}
 	for _, org := range l.API.Orgs() {

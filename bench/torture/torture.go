@@ -57,6 +57,8 @@ type scenario struct {
 var all = []scenario{
 	steady,
 	kill,
+	term,
+	idempotency,
 }
 
 // errSkip says that a scenario needs what this machine does not have.

@@ -29,27 +29,40 @@ const (
 	releaseTimeout  = 30 * time.Second
 )
 
-// release waits until the server has let go of what its work took.
-func (l *lab) release(ctx context.Context) error {
+// release waits until the server has let go of what its work took, and returns
+// what it has not let go of after all.
+func (l *lab) release(ctx context.Context) (retained []string, err error) {
 	l.API.CloseIdle()
 	deadline := time.Now().Add(releaseTimeout)
 	for {
 		now, err := l.usage(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		memory, descriptors, goroutines := now.memory-l.base.memory, now.descriptors-l.base.descriptors, now.goroutines-l.base.goroutines
-		if memory <= moreMemory && descriptors <= moreDescriptors && goroutines <= moreGoroutines {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("release: after everything has ended, the server holds %.0f MiB, %.0f descriptors and %.0f goroutines more than at the beginning; allowed are %d, %d and %d",
-				memory/(1<<20), descriptors, goroutines, moreMemory>>20, moreDescriptors, moreGoroutines)
+		if retained = now.beyond(l.base); len(retained) == 0 || time.Now().After(deadline) {
+			return retained, nil
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// beyond is what is held in excess.
+func (u usage) beyond(base usage) (retained []string) {
+	for _, held := range []struct {
+		what            string
+		now, then, more float64
+	}{
+		{"bytes of memory", u.memory, base.memory, moreMemory},
+		{"file descriptors", u.descriptors, base.descriptors, moreDescriptors},
+		{"goroutines", u.goroutines, base.goroutines, moreGoroutines},
+	} {
+		if held.now > held.then+held.more {
+			retained = append(retained, fmt.Sprintf("the server holds %.0f %s; it began with %.0f, and %.0f more are allowed", held.now, held.what, held.then, held.more))
+		}
+	}
+	return retained
 }
