@@ -3,6 +3,7 @@ package wal
 import (
 	"context"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -12,7 +13,7 @@ import (
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
 
-const crashSeeds = 120
+var crashSeeds = flag.Int("seeds", 120, "how many seeds TestCrash tries")
 
 // A power cut at any moment, with any part of what was not synced on disk or
 // not, takes nothing that was acknowledged (G1), takes outcomes only as a suffix
@@ -30,7 +31,7 @@ func TestCrash(t *testing.T) {
 			}
 		})
 	}
-	for seed := range uint64(crashSeeds) {
+	for seed := range uint64(*crashSeeds) {
 		seeds <- seed
 	}
 	close(seeds)

@@ -379,6 +379,9 @@ func (m *model) restart(t *rapid.T, crash bool) {
 }
 
 func (m *model) check(t *rapid.T) {
+	for _, fault := range m.f.faults() {
+		t.Errorf("verify: %s", fault)
+	}
 	for _, e := range m.all {
 		lane := m.f.lane(e.Endpoint)
 		rows := e.ended

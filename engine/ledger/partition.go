@@ -86,6 +86,23 @@ const (
 	objectClient
 )
 
+// decodeObject is the inverse of encode for an object of that kind.
+func decodeObject(kind byte, data []byte) (object any, err error) {
+	switch kind {
+	case objectEndpoint:
+		object = new(endpoint.Endpoint)
+	case objectOrganization:
+		object = new(Organization)
+	case objectKey:
+		object = new(Key)
+	case objectClient:
+		object = new(Client)
+	default:
+		return nil, fmt.Errorf("unknown kind %d; it was written by a newer version", kind)
+	}
+	return object, json.Unmarshal(data, object)
+}
+
 func (pt *partition) objectKey(kind byte, id string) kv.Key {
 	return pt.key(tableObject).U8(kind).Raw([]byte(id))
 }
@@ -108,6 +125,16 @@ func (pt *partition) appendMeta(dst []byte, applied wal.Pos) []byte {
 
 var errDamagedMeta = errors.New("ledger: the state row is damaged or of a newer version")
 
+func (pt *partition) decodeMeta(meta []byte) (applied wal.Pos, err error) {
+	if len(meta) != metaLen || meta[0] != metaVersion {
+		return 0, errDamagedMeta
+	}
+	pt.counted = wal.Pos(binary.BigEndian.Uint64(meta[9:]))
+	pt.expired = wal.Pos(binary.BigEndian.Uint64(meta[17:]))
+	pt.lastMinute = binary.BigEndian.Uint32(meta[25:])
+	return wal.Pos(binary.BigEndian.Uint64(meta[1:])), nil
+}
+
 // load fills the memory from the rows.
 func (pt *partition) load() error {
 	meta, found, err := pt.db.Get(nil, pt.metaKey())
@@ -117,13 +144,10 @@ func (pt *partition) load() error {
 	if !found {
 		return nil
 	}
-	if len(meta) != metaLen || meta[0] != metaVersion {
-		return errDamagedMeta
+	applied, err := pt.decodeMeta(meta)
+	if err != nil {
+		return err
 	}
-	applied := wal.Pos(binary.BigEndian.Uint64(meta[1:]))
-	pt.counted = wal.Pos(binary.BigEndian.Uint64(meta[9:]))
-	pt.expired = wal.Pos(binary.BigEndian.Uint64(meta[17:]))
-	pt.lastMinute = binary.BigEndian.Uint32(meta[25:])
 	if err := pt.loadObjects(); err != nil {
 		return err
 	}
@@ -140,34 +164,20 @@ func (pt *partition) load() error {
 func (pt *partition) loadObjects() error {
 	prefix := pt.key(tableObject)
 	return pt.walk(prefix, kv.PrefixEnd(prefix), func(k, v []byte) error {
-		var err error
-		switch kind := k[headLen]; kind {
-		case objectEndpoint:
-			e := new(endpoint.Endpoint)
-			if err = json.Unmarshal(v, e); err == nil {
-				e.Compact()
-				pt.register(e)
-			}
-		case objectOrganization:
-			o := new(Organization)
-			if err = json.Unmarshal(v, o); err == nil {
-				pt.tenants.putOrganization(o)
-			}
-		case objectKey:
-			o := new(Key)
-			if err = json.Unmarshal(v, o); err == nil {
-				pt.tenants.putKey(o)
-			}
-		case objectClient:
-			o := new(Client)
-			if err = json.Unmarshal(v, o); err == nil {
-				pt.tenants.putClient(o)
-			}
-		default:
-			err = fmt.Errorf("unknown kind %d", kind)
-		}
+		object, err := decodeObject(k[headLen], v)
 		if err != nil {
 			return fmt.Errorf("read object %q: %w", k[headLen+1:], err)
+		}
+		switch o := object.(type) {
+		case *endpoint.Endpoint:
+			o.Compact()
+			pt.register(o)
+		case *Organization:
+			pt.tenants.putOrganization(o)
+		case *Key:
+			pt.tenants.putKey(o)
+		case *Client:
+			pt.tenants.putClient(o)
 		}
 		return nil
 	})

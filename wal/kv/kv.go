@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -249,7 +250,8 @@ func classify(err error) error {
 	case err == nil:
 		return nil
 	case pebble.IsCorruptionError(err):
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		what, _, _ := strings.Cut(err.Error(), "\n") // behind it are marks for Pebble's own use
+		return fmt.Errorf("%w: %s", ErrCorrupt, what)
 	}
 	return err
 }

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/hookwheel/hookwheel/engine"
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/wal"
 )
@@ -35,10 +37,11 @@ const worst = 10
 // Check reads a whole store and reports what is in it, or what is wrong with
 // it. It does what a server would do at its next start, on a copy, and so finds
 // what a server would refuse: a newer format, a log whose newest records are
-// missing, state that cannot be read. Then it reads every row of the store and
-// every record of the log and compares their checksums. The store itself is not
-// changed; its tables get a second name for the time that it takes, or are
-// copied where that is not possible.
+// missing, state that cannot be read. Before that it reads every row of the
+// store and every record of the log, and decodes each as a server would. What
+// is damaged comes back as a *DamageError. The store itself is not changed; its
+// tables get a second name for the time that it takes, or are copied where that
+// is not possible.
 func Check(ctx context.Context, dir string) (_ *Report, err error) {
 	scratch, err := scratchDir(dir)
 	if err != nil {
@@ -48,25 +51,46 @@ func Check(ctx context.Context, dir string) (_ *Report, err error) {
 	if err := duplicate(dir, scratch, linkFile); err != nil {
 		return nil, err
 	}
-	store, err := wal.Open(wal.Options{Dir: scratch, DiskReserve: -1, Logger: slog.New(slog.DiscardHandler)})
+	store, err := wal.Open(wal.Options{Dir: scratch, DiskReserve: -1, Logger: slog.New(slog.DiscardHandler), Fatal: func(err error) {
+		// The copy cannot be written: for lack of space, or because what is
+		// damaged is in the way of a compaction.
+		fmt.Fprintln(os.Stderr, errors.Join(fmt.Errorf("hookwheel: check %s: %w", dir, err), os.RemoveAll(scratch)))
+		os.Exit(1)
+	}})
 	if err != nil {
-		return nil, err
+		return nil, notOpened(moved{err, scratch, dir})
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	r := &Report{Dir: dir, Partitions: store.Partitions()}
-	if err := r.readRows(ctx, store); err != nil {
+	if err := r.verify(ctx, store); err != nil {
 		return nil, err
 	}
 	if err := r.readLedger(ctx, store); err != nil {
 		return nil, err
 	}
-	for p := range store.Partitions() {
-		if err := r.readLog(ctx, store, p); err != nil {
-			return nil, fmt.Errorf("log of partition %d: %w", p, err)
-		}
-	}
 	return r, nil
 }
+
+// notOpened is what it means that a store cannot be opened: damage, unless the
+// log says itself what to do about it.
+func notOpened(err error) error {
+	_, loss := errors.AsType[*wal.DataLossError](err)
+	if loss || errors.Is(err, wal.ErrFormat) || errors.Is(err, wal.ErrDiskFull) {
+		return err
+	}
+	var damage DamageError
+	damage.add(err)
+	return &damage
+}
+
+// moved is an error about a copy, put as one about the original.
+type moved struct {
+	error
+	copy, original string
+}
+
+func (m moved) Error() string { return strings.ReplaceAll(m.error.Error(), m.copy, m.original) }
+func (m moved) Unwrap() error { return m.error }
 
 // scratchDir makes a directory for the copy: beside the store, where tables can
 // be linked, or among the temporary files.
@@ -78,21 +102,32 @@ func scratchDir(dir string) (string, error) {
 	return os.MkdirTemp("", pattern)
 }
 
-// readRows reads every row, and with it every block of every table.
-func (r *Report) readRows(ctx context.Context, store *wal.Store) (err error) {
-	it, err := store.DB().Iter([]byte{0}, []byte{0xFF, 0xFF})
+// verify reads every row and every record. The error is a *DamageError unless
+// ctx has ended.
+func (r *Report) verify(ctx context.Context, store *wal.Store) error {
+	var damage DamageError
+	n, err := engine.Verify(ctx, store, r.take, damage.add)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for ok := it.First(); ok; ok = it.Next() {
-		r.Rows++
-		r.RowBytes += uint64(len(it.Key()) + len(it.Value()))
-		if r.Rows%4096 == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	r.Rows, r.RowBytes = n.Rows, n.Bytes
+	if damage.Places > 0 {
+		return &damage
 	}
-	return it.Err()
+	return nil
+}
+
+// take counts a record of the log.
+func (r *Report) take(rec wal.Rec) {
+	if rec.Kind == wal.Event {
+		r.Events++
+		r.EventBytes += uint64(len(rec.Data))
+	} else {
+		r.Others++
+	}
+	if at := time.UnixMilli(rec.At); at.After(r.End) {
+		r.End = at
+	}
 }
 
 // readLedger brings the ledger up to the end of the log and takes its figures.
@@ -118,34 +153,6 @@ func (r *Report) readLedger(ctx context.Context, store *wal.Store) error {
 	}
 	r.Worst = l.Worst(worst, func(n *ledger.Lane) uint64 { return n.Backlog() + n.Waiting() })
 	return nil
-}
-
-// errEnd says that the log has been read to its end.
-var errEnd = errors.New("end of the log")
-
-// readLog reads every record of a partition.
-func (r *Report) readLog(ctx context.Context, store *wal.Store, p int) error {
-	err := store.Tail(ctx, p, 0, func(recs []wal.Rec) error {
-		if len(recs) == 0 {
-			return errEnd
-		}
-		for i := range recs {
-			if recs[i].Kind == wal.Event {
-				r.Events++
-				r.EventBytes += uint64(len(recs[i].Data))
-			} else {
-				r.Others++
-			}
-			if at := time.UnixMilli(recs[i].At); at.After(r.End) {
-				r.End = at
-			}
-		}
-		return nil
-	})
-	if errors.Is(err, errEnd) {
-		return nil
-	}
-	return err
 }
 
 // Restore makes a store in the directory to, which must not have one, out of

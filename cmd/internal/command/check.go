@@ -19,10 +19,12 @@ func checkCommand() *cli.Command {
 		Name: "check", Category: groupServer,
 		Usage:     "look at a data directory or a backup: is it whole, what is in it",
 		ArgsUsage: "DIR",
-		Description: `Reads every record and every row and compares checksums, applies what a server
-would apply at its next start, and shows what is owed. The directory is not
-changed; no server may have it open. Exit code 1 if it is damaged or not
-complete.`,
+		Description: `Reads every record and every row, compares checksums, decodes each as a server
+does, looks whether the indexes agree with what they point to, applies what a
+server would apply at its next start, and shows what is owed. What is damaged is
+named: the row or record, and the file where that is known. The directory is not
+changed; no server may have it open: of one that runs, check a backup. Exit code
+1 if it is damaged or not complete.`,
 		Flags: f.flags,
 		Action: func(c *cli.Context) error {
 			report, err := archive.Check(c.Context, c.Args().First())
