@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,13 +63,16 @@ func powerCuts(t *testing.T, rng *rand.Rand) {
 			})
 		}
 		time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
-		mu.Lock()
-		dead = true
-		after := disk.Crash(rng, rng.IntN(101))
-		cuts = append(cuts, time.Now())
-		old := r.receiver
-		r.receiver = &receiver{answer: old.answer, got: old.arrivals(), times: old.counts()}
-		mu.Unlock()
+		var after *kv.CrashFS
+		atOperation(disk, rng.IntN(200), func() {
+			mu.Lock()
+			defer mu.Unlock()
+			dead = true
+			after = disk.Crash(rng, rng.IntN(101))
+			cuts = append(cuts, time.Now())
+			old := r.receiver
+			r.receiver = &receiver{answer: old.answer, got: old.arrivals(), times: old.counts()}
+		})
 		cut()
 		producers.Wait()
 		r.stop() // the engine that the power went from; it has no effect any more
@@ -78,7 +82,25 @@ func powerCuts(t *testing.T, rng *rand.Rand) {
 	}
 	r.settle()
 	checkPowerCuts(r, accepted, cuts)
+	r.verify()
 	r.stop()
+}
+
+// atOperation does something in the middle of the work: right before the n-th
+// operation from now that changes or syncs a file.
+func atOperation(disk *kv.CrashFS, n int, do func()) {
+	var left atomic.Int64
+	left.Store(int64(n))
+	done := make(chan struct{})
+	disk.Inject(func(op kv.Op) error {
+		if (op.Write || op.Sync) && left.Add(-1) == -1 {
+			do()
+			close(done)
+		}
+		return nil
+	})
+	<-done
+	disk.Inject(nil)
 }
 
 func checkPowerCuts(r *rig, accepted map[string]bool, cuts []time.Time) {

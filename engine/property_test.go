@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	flags "flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -30,13 +31,19 @@ func TestWhatIsOwedArrives(t *testing.T) {
 				}
 				world.settle()
 				world.check()
+				world.rig.verify()
 			})
 		})
 	}
 }
 
+var moreSeeds = flags.Int("seeds", 0, "how many seeds tests with seeds try, instead of a few")
+
 func seeds(t *testing.T) int {
-	if testing.Short() {
+	switch {
+	case *moreSeeds > 0:
+		return *moreSeeds
+	case testing.Short():
 		return 4
 	}
 	return 10
