@@ -120,11 +120,13 @@ func newStoreRig(t *testing.T, key []byte, fs kv.FS) *rig {
 	}}
 }
 
-// keyed is an event whose idempotency key is taken for a hundred years.
+const forEver = 100 * 365 * 24 * time.Hour
+
+// keyed is an event whose idempotency key is taken for ever.
 func keyed() *event.Event {
 	return &event.Event{
 		ID: ledger.NewID(), Livemode: true, Organization: org, Type: "order.keyed", Source: event.API, Data: []byte(`{"key":1}`),
-		Idempotency: event.Idempotency{Key: "order-1", Fingerprint: [16]byte{1}, Expires: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()},
+		Idempotency: event.Idempotency{Key: "order-1", Fingerprint: [16]byte{1}, Lifetime: forEver.Milliseconds()},
 	}
 }
 
@@ -170,7 +172,7 @@ func fillStore(r *rig) *contents {
 	exhausted := r.endpoint("exhausted", func(e *endpoint.Endpoint) { e.MaxAttempts = 2; e.RetrySchedule = []endpoint.Millis{1000} })
 	_, err = r.Post(ctx, []*event.Event{keyed()}, false, nil)
 	must(err)
-	must(r.KeepAnswer(ctx, org, "POST /v1/events k", secret.New("the answer"), 4e12))
+	must(r.KeepAnswer(ctx, org, "POST /v1/events k", secret.New("the answer"), forEver))
 	r.verb(ledger.Pause, r.lookup("ed_paused"))
 	ids := r.post(5)
 	after(time.Minute)
