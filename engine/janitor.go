@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// The janitor looks so often, and ten times in a retention that is shorter
+	// than ten minutes.
 	tidyEvery = time.Minute
 
 	// The log sheds what the ledger has absorbed when so many records have come
@@ -21,7 +23,7 @@ const (
 	absorbEvery   = time.Hour
 
 	// After a start, retention takes no more than a tenth of the log for so
-	// long, in case the clock is wrong.
+	// long, in case the clock is wrong, but not for longer than the retention.
 	clockGrace = time.Hour
 )
 
@@ -32,12 +34,16 @@ type tidied struct {
 	records  uint64 // written to the log when it last shed something
 }
 
-// tidy is the janitor: once a minute it looks whether there is something that
+// tidy is the janitor: now and then it looks whether there is something that
 // need not be kept any more. It decides by the clock and writes Commands; apply
 // carries them out. An engine that has nothing to do writes nothing.
 func (e *Engine) tidy() {
 	ctx := e.life
-	tick := time.NewTicker(tidyEvery)
+	every := tidyEvery
+	if keep := e.options.Retention; keep > 0 {
+		every = min(every, keep/10)
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	done := tidied{forgot: e.clock.began, absorbed: e.clock.began}
 	if err := e.eraseRemains(ctx); err != nil && ctx.Err() == nil {
@@ -50,7 +56,7 @@ func (e *Engine) tidy() {
 		case <-tick.C:
 		}
 		if err := e.tidyRound(ctx, &done); err != nil && ctx.Err() == nil {
-			e.logger.Error("retention failed, it is tried again in a minute", "error", err)
+			e.logger.Error("retention failed, it is tried again", "error", err)
 		}
 	}
 }
@@ -161,6 +167,9 @@ func (e *Engine) retentionCut() (cut wal.Pos, before int64, err error) {
 			if cut, err = e.store.CutByTime(before); err != nil {
 				return 0, 0, err
 			}
+			if cut > 0 && e.mistrustsClock(cut) {
+				cut = 0
+			}
 		}
 	}
 	if bytes := e.options.RetentionBytes; bytes > 0 {
@@ -178,16 +187,14 @@ func (e *Engine) retentionCut() (cut wal.Pos, before int64, err error) {
 			}
 		}
 	}
-	if cut > 0 && e.mistrustsClock(cut) {
-		return 0, 0, nil
-	}
 	return cut, before, nil
 }
 
 // mistrustsClock holds back the first large cut after a start: a clock that was
 // set forward would otherwise take everything at once.
 func (e *Engine) mistrustsClock(cut wal.Pos) bool {
-	if e.clock.running() > clockGrace {
+	grace := min(clockGrace, e.options.Retention)
+	if e.clock.running() > grace {
 		return false
 	}
 	all, err := e.store.EventBytes(0)
@@ -196,8 +203,8 @@ func (e *Engine) mistrustsClock(cut wal.Pos) bool {
 	}
 	kept, err := e.store.EventBytes(cut)
 	if err != nil || kept < all-all/10 {
-		e.logger.Warn("retention would drop over a tenth of all events right after a start; it waits for an hour: check the clock",
-			"drop_bytes", all-kept, "all_bytes", all)
+		e.logger.Warn("retention would drop over a tenth of all events right after a start; it waits: check the clock",
+			"wait", grace, "drop_bytes", all-kept, "all_bytes", all)
 		return true
 	}
 	return false

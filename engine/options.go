@@ -70,7 +70,7 @@ type Options struct {
 	// 400 days; 0 = the default, negative = for ever.
 	AuditRetention time.Duration
 
-	// RetentionBytes bounds the events that are kept. Default 0 = no bound.
+	// RetentionBytes bounds the events that are kept, whatever the clock says. Default 0 = no bound.
 	RetentionBytes uint64
 
 	// Version is sent in User-Agent. Default "dev".

@@ -24,12 +24,43 @@ func (s *Store) EventBytes(from Pos) (uint64, error) {
 }
 
 // CutByTime returns the position before which all events are older than a time
-// (Unix ms), to within one pack: an event that is older may be kept.
+// (Unix ms).
 func (s *Store) CutByTime(unixMs int64) (Pos, error) {
-	return s.cut(func(at Pos) (bool, error) {
+	at, err := s.cut(func(at Pos) (bool, error) {
 		_, ms, found, err := s.eventAtOrAfter(at)
 		return found && ms < unixMs, err
 	})
+	if err != nil || at == 0 {
+		return 0, err
+	}
+	return s.pastOlder(at, unixMs)
+}
+
+// pastOlder moves a cut on to the first event that is not older, or the end,
+// within the pack that it lies in. Without that the last pack of a log that
+// gets no more would stay for ever.
+func (s *Store) pastOlder(at Pos, unixMs int64) (Pos, error) {
+	if err := s.enter(); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	it, err := s.iterFrom(eventRange, at-1)
+	if err != nil {
+		return 0, err
+	}
+	var recs []Rec
+	if it.Valid() {
+		recs, err = appendRecs(nil, it.Key(), it.Value())
+	}
+	if cerr := it.Close(); cerr != nil {
+		err = readError(cerr)
+	}
+	for _, r := range recs {
+		if r.Pos >= at && r.At < unixMs {
+			at = r.Pos + 1
+		}
+	}
+	return at, err
 }
 
 // CutByBytes returns the position from which on the events take at most that

@@ -146,6 +146,31 @@ func TestEraseSurvivesRestart(t *testing.T) {
 	}
 }
 
+// The last events of a log go too, when all of their pack is older, though no
+// pack follows.
+func TestRetentionCutsTheLastPack(t *testing.T) {
+	now := time.UnixMilli(1000)
+	s := open(t, Options{Partitions: 2, Now: func() time.Time { return now }})
+	event := Rec{Kind: Event, Data: []byte("x")}
+	submit(t, s, 0, event)
+	submit(t, s, 1, event, event, event)
+	if at, err := s.CutByTime(1000); at != 1 || err != nil {
+		t.Errorf("cut when none is older: got %d, %v, want 1", at, err)
+	}
+	at, err := s.CutByTime(1001)
+	if want := Pos(s.published.Load()) + 1; at != want || err != nil {
+		t.Errorf("cut when all are older: got %d, %v, want the end %d", at, err, want)
+	}
+	for p := range 2 {
+		if err := claim(t, s, p).Trim(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if at, _, found, err := s.OldestEvent(); found || err != nil {
+		t.Errorf("after the trim: got an event at %d, %v, want none", at, err)
+	}
+}
+
 func TestRetentionCuts(t *testing.T) {
 	now := time.UnixMilli(0)
 	s := open(t, Options{Partitions: 2, Now: func() time.Time { return now }})

@@ -66,6 +66,7 @@ var all = []scenario{
 	growPayload,
 	growOrganizations,
 	growRetries,
+	growRetention,
 	growShards,
 }
 

@@ -132,7 +132,7 @@ func (o *serving) storeFlags(f *flagSet) {
 	f.in("Keeping")
 	add(f, "sync", "an event is accepted when it is on disk, synced: `WHEN`. An interval answers before the sync, so that a power cut (not a crash of the process) loses what was accepted in the last interval; with never, the operating system decides",
 		value[wal.Sync]{&o.sync, parseSync, formatSync, "always, 1ms to 10s, or never"})
-	f.duration(&o.retention, "retention", "keep events and their history for `TIME`, at least as long as the retry schedule takes", 30*day, time.Minute, 3650*day, "for ever")
+	f.duration(&o.retention, "retention", "keep events and their history for `TIME`, at least as long as the retry schedule takes", 30*day, 10*time.Second, 3650*day, "for ever")
 	f.size(&o.retentionBytes, "retention-bytes", "keep `SIZE` of events at most", 0, 1<<20, 1<<50, "no bound")
 	f.duration(&o.auditRetention, "audit-retention", "remember for `TIME` who changed what", 400*day, day, 3650*day, "for ever")
 	f.integer(&o.partitions, "partitions", "of a new data directory: spread organizations over `N` partitions, which cannot be changed later", 0, 1, 1024, "16, or what the directory has")
