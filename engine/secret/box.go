@@ -93,7 +93,7 @@ func (b *Box) KeyCheck() []byte { return b.Seal(New(checkText), checkAAD) }
 // same master key.
 func (b *Box) VerifyKeyCheck(check []byte) error {
 	text, err := b.Open(check, checkAAD)
-	if err != nil || text.Reveal() != checkText {
+	if err != nil || !text.Equal(New(checkText)) {
 		return ErrWrongKey
 	}
 	return nil

@@ -25,11 +25,24 @@ func newLogger(w io.Writer, format, level string) *slog.Logger {
 	options.Level = least
 	switch format {
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, &options))
+		return slog.New(slog.NewJSONHandler(jsonLines{w}, &options))
 	case formatHuman:
 		return slog.New(newHumanHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, &options))
+}
+
+// jsonLines writes lines of JSON that also do no harm on a terminal: slog leaves
+// as they are what switches the direction of text, and half of the controls. Its
+// text handler quotes them all.
+type jsonLines struct{ w io.Writer }
+
+func (l jsonLines) Write(line []byte) (int, error) {
+	text := append(printableJSON(bytes.TrimSuffix(line, []byte("\n"))), '\n')
+	if _, err := l.w.Write(text); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 // humanHandler writes a line as "15:04:05 INFO  message key=value". The
