@@ -60,10 +60,10 @@ var (
 )
 
 // CheckAddr reports whether a connection to ap is allowed, as nil or an error that is ErrBlockedAddress or
-// ErrBlockedPort. Of an IPv6 address that carries an IPv4 one (v4-mapped, NAT64, 6to4, ISATAP) both must be allowed, since
-// packets would end at the second. It is a pure function.
+// ErrBlockedPort. Of an IPv6 address that carries IPv4 ones (v4-mapped, NAT64, 6to4, ISATAP) all must be allowed, since
+// packets would end at one of those. It is a pure function.
 func (p *Policy) CheckAddr(ap netip.AddrPort) error {
-	if err := p.checkIP(ap.Addr()); err != nil {
+	if err := p.checkIP(ap.Addr(), ap.Port()); err != nil {
 		return err
 	}
 	if ap.Port() == 443 || ap.Port() == 80 && p.AllowHTTP {
@@ -72,21 +72,35 @@ func (p *Policy) CheckAddr(ap netip.AddrPort) error {
 	return p.checkPort("", ap.Port())
 }
 
-func (p *Policy) checkIP(ip netip.Addr) error {
+// checkIP is about the address; the port only tells whether it is this server's own.
+func (p *Policy) checkIP(ip netip.Addr, port uint16) error {
 	if !ip.IsValid() {
 		return refuse(ErrBlockedAddress, "is not an address", "")
 	}
 	ip = ip.Unmap().WithZone("")
+	if p.isOwn(ip, port) {
+		return refuse(ErrBlockedAddress, "points to this server itself", "")
+	}
 	if p.allowsExplicitly(ip) {
 		return nil
 	}
 	if err := p.checkRange(ip); err != nil {
 		return err
 	}
-	if inner, ok := embedded(ip); ok {
-		return p.checkIP(inner)
+	for _, inner := range embedded(ip) {
+		if err := p.checkIP(inner, port); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// isOwn reports whether a connection would come back to this server. Its API trusts what comes from this machine no
+// more than the rest, but whoever owns an endpoint could make it serve its own deliveries without end.
+func (p *Policy) isOwn(ip netip.Addr, port uint16) bool {
+	return slices.ContainsFunc(p.Own, func(l Listener) bool {
+		return port == l.Port && (l.Prefix.Contains(ip) || ip.IsUnspecified()) // Linux takes 0.0.0.0 for loopback
+	})
 }
 
 func (p *Policy) checkRange(ip netip.Addr) error {
@@ -111,19 +125,21 @@ func (p *Policy) allowsExplicitly(ip netip.Addr) bool {
 	return slices.ContainsFunc(p.AllowCIDRs, func(c netip.Prefix) bool { return c.Contains(ip) })
 }
 
-// embedded returns the IPv4 address that a translation or tunnel address of IPv6 carries.
-func embedded(ip netip.Addr) (netip.Addr, bool) {
+// embedded returns the IPv4 addresses that a translation or tunnel address of IPv6 carries: one for the way to its
+// network, one for the way within it.
+func embedded(ip netip.Addr) (inner []netip.Addr) {
 	if !ip.Is6() {
-		return ip, false
+		return nil
 	}
 	b := ip.As16()
 	switch {
 	case nat64.Contains(ip):
-		return netip.AddrFrom4([4]byte(b[12:])), true
+		return []netip.Addr{netip.AddrFrom4([4]byte(b[12:]))}
 	case sixToFour.Contains(ip):
-		return netip.AddrFrom4([4]byte(b[2:6])), true
-	case (b[8] == 0 || b[8] == 2) && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe: // ISATAP, under any prefix
-		return netip.AddrFrom4([4]byte(b[12:])), true
+		inner = append(inner, netip.AddrFrom4([4]byte(b[2:6])))
 	}
-	return ip, false
+	if (b[8] == 0 || b[8] == 2) && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe { // ISATAP, under any prefix
+		inner = append(inner, netip.AddrFrom4([4]byte(b[12:])))
+	}
+	return inner
 }

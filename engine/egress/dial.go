@@ -52,7 +52,7 @@ func (d *dialer) connect(ctx context.Context, o origin) (*net.TCPConn, *failure)
 		return nil, failBlocked
 	}
 	if d.proxy != nil {
-		if ip, err := netip.ParseAddr(o.host); err == nil && d.policy.checkIP(ip) != nil {
+		if ip, err := netip.ParseAddr(o.host); err == nil && d.policy.checkIP(ip, o.port) != nil {
 			return nil, failBlocked
 		}
 		return d.proxy.tunnel(ctx, &d.network, o)
@@ -62,7 +62,7 @@ func (d *dialer) connect(ctx context.Context, o origin) (*net.TCPConn, *failure)
 		return nil, failureOfLookup(err)
 	}
 	for _, a := range addrs {
-		if err := d.policy.checkIP(a); err != nil {
+		if err := d.policy.checkIP(a, o.port); err != nil {
 			return nil, failBlocked
 		}
 	}

@@ -49,6 +49,13 @@ type Policy struct {
 	AllowCIDRs   []netip.Prefix // open whatever else says no; beyond them nothing of AllowPrivate is implied
 	AllowPorts   []uint16       // besides the scheme's own port
 	AnyPort      bool           // every port from 1 to 65535
+	Own          []Listener     // where this server answers itself; nothing opens these
+}
+
+// Listener is an address, or a whole network of them, that answers on a port.
+type Listener struct {
+	Prefix netip.Prefix
+	Port   uint16
 }
 
 // Check is CheckURL followed by the resolution of the host: every address that it resolves to must be allowed. It is
@@ -68,7 +75,7 @@ func (p *Policy) Check(ctx context.Context, r Resolver, raw string) (canonical s
 		return "", refuse(ErrUnresolved, "has a host name that could not be resolved", "")
 	}
 	for _, a := range addrs {
-		if err := p.checkIP(a); err != nil {
+		if err := p.checkIP(a, o.port); err != nil {
 			return "", err
 		}
 	}
@@ -94,7 +101,7 @@ func (p *Policy) CheckURL(raw string) (canonical string, err error) {
 	if err := p.checkPort(scheme, port); err != nil {
 		return "", err
 	}
-	if host, err = p.checkHost(host); err != nil {
+	if host, err = p.checkHost(host, port); err != nil {
 		return "", err
 	}
 	canonical = scheme + "://" + host
@@ -116,10 +123,10 @@ func (p *Policy) checkPort(scheme string, port uint16) error {
 }
 
 // checkHost returns host as it stands in a canonical URL.
-func (p *Policy) checkHost(host string) (string, error) {
+func (p *Policy) checkHost(host string, port uint16) (string, error) {
 	if strings.Contains(host, ":") { // IPv6, already known to be well-formed
 		ip := netip.MustParseAddr(host)
-		return "[" + ip.String() + "]", p.checkIP(ip)
+		return "[" + ip.String() + "]", p.checkIP(ip, port)
 	}
 	if strings.IndexFunc(host, func(r rune) bool { return r >= 0x80 }) >= 0 {
 		ascii, err := idna.Lookup.ToASCII(host)
@@ -130,7 +137,7 @@ func (p *Policy) checkHost(host string) (string, error) {
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.String(), p.checkIP(ip)
+		return ip.String(), p.checkIP(ip, port)
 	}
 	if err := checkName(host); err != nil {
 		return "", err

@@ -160,7 +160,7 @@ var closedAddresses = []string{
 	"64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b:1::1", "64:ff9b:1::8.8.8.8",
 	"100::1", "200::1", "400::1", "2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:2::1", "2001:10::1", "2001:20::1",
 	"2001:db8::1", "2002:7f00:1::", "2002:a00:1::1", "2002:c0a8:101::1", "2002:a9fe:a9fe::1", "2606:4700::5efe:127.0.0.1",
-	"2606:4700::200:5efe:10.0.0.1", "3fff::1", "4000::1", "5f00::1", "8000::1", "fc00::1", "fd00::1", "fd00:ec2::254",
+	"2606:4700::200:5efe:10.0.0.1", "2002:808:808::5efe:127.0.0.1", "2002:808:808::200:5efe:10.0.0.1", "3fff::1", "4000::1", "5f00::1", "8000::1", "fc00::1", "fd00::1", "fd00:ec2::254",
 	"fd20:ce::254", "fe80::1", "fe80::1%eth0", "fe80::5efe:8.8.8.8", "fd00::5efe:8.8.8.8", "febf::1", "fec0::1", "ff02::1", "ff0e::1",
 }
 
@@ -232,6 +232,29 @@ func TestCheckAddrOpened(t *testing.T) {
 	}
 }
 
+// Whatever else is open, no delivery goes to the server that makes it.
+func TestCheckAddrOwn(t *testing.T) {
+	p := Policy{AllowHTTP: true, AllowPrivate: true, AnyPort: true, AllowCIDRs: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}, Own: []Listener{
+		{netip.MustParsePrefix("127.0.0.0/8"), 8420}, {netip.MustParsePrefix("198.51.100.7/32"), 8420}, {netip.MustParsePrefix("::1/128"), 8420},
+	}}
+	for _, own := range []string{"127.0.0.1:8420", "127.9.9.9:8420", "0.0.0.0:8420", "[::]:8420", "[::1]:8420", "[::ffff:127.0.0.1]:8420", "198.51.100.7:8420"} {
+		if err := p.CheckAddr(netip.MustParseAddrPort(own)); !errors.Is(err, ErrBlockedAddress) {
+			t.Errorf("CheckAddr(%s): got %v, want %v", own, err, ErrBlockedAddress)
+		}
+		if _, err := p.CheckURL("http://" + own + "/v1/events"); !errors.Is(err, ErrBlockedAddress) {
+			t.Errorf("CheckURL of %s: got %v, want %v", own, err, ErrBlockedAddress)
+		}
+	}
+	for _, other := range []string{"127.0.0.1:8421", "198.51.100.8:8420", "[::1]:80"} {
+		if err := p.CheckAddr(netip.MustParseAddrPort(other)); err != nil {
+			t.Errorf("CheckAddr(%s): got %v, want nil", other, err)
+		}
+	}
+	if _, err := p.Check(t.Context(), fakeResolver{"own.example": {{"8.8.8.8", "198.51.100.7"}}}, "http://own.example:8420/"); !errors.Is(err, ErrBlockedAddress) {
+		t.Errorf("a name for it: got %v, want %v", err, ErrBlockedAddress)
+	}
+}
+
 // fakeResolver answers the i-th question for a name with its i-th list, and then with the last one again.
 type fakeResolver map[string][][]string
 
@@ -300,7 +323,7 @@ func FuzzCheckURL(f *testing.F) {
 			if strings.ContainsAny(canonical, " \r\n\t\x00\\#@") && !strings.Contains(target, "@") {
 				t.Fatalf("%q: canonical %q has a forbidden byte", raw, canonical)
 			}
-			if ip, err := netip.ParseAddr(o.host); err == nil && p.checkIP(ip) != nil {
+			if ip, err := netip.ParseAddr(o.host); err == nil && p.checkIP(ip, o.port) != nil {
 				t.Fatalf("%q: accepts %v", raw, ip)
 			}
 		}

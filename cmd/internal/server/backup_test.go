@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,13 @@ func newCaller(t *testing.T, s *Server) *caller {
 // Authorization.
 func (c *caller) call(key, method, path, body, once string) (int, http.Header) {
 	c.t.Helper()
+	status, header, _ := c.ask(key, method, path, body, once)
+	return status, header
+}
+
+// ask is call that returns the body too.
+func (c *caller) ask(key, method, path, body, once string) (int, http.Header, string) {
+	c.t.Helper()
 	request, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
@@ -38,10 +46,14 @@ func (c *caller) call(key, method, path, body, once string) (int, http.Header) {
 	response, err := c.client.Do(request)
 	if err != nil {
 		c.t.Error(err)
-		return 0, nil
+		return 0, http.Header{}, ""
 	}
-	response.Body.Close()
-	return response.StatusCode, response.Header
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.t.Error(err)
+	}
+	return response.StatusCode, response.Header, string(answer)
 }
 
 // tenantKey is the key of an organization that has every scope there is.

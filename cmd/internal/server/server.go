@@ -159,6 +159,9 @@ func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	if o.Engine.Box, err = secret.NewBox(master); err != nil {
 		return nil, err
 	}
+	if o.Egress.Policy.Own, err = ownListeners(s.addresses()...); err != nil {
+		return nil, err
+	}
 	if s.client, err = egress.New(o.Egress); err != nil {
 		return nil, err
 	}
@@ -170,6 +173,15 @@ func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	s.engine, err = engine.Open(ctx, o.Engine)
 	debug.FreeOSMemory() // what only reading the store took
 	return master, err
+}
+
+// addresses are where the server answers.
+func (s *Server) addresses() []net.Addr {
+	list := []net.Addr{s.listener.Addr()}
+	if s.admin != nil {
+		list = append(list, s.admin.socket.Addr())
+	}
+	return list
 }
 
 // ensureAdminKey sees to it that there is an admin key and that the local
