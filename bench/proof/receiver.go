@@ -28,13 +28,22 @@ type Behaviour struct {
 	Reset      bool `json:"reset,omitempty"`       // no answer: the connection is broken
 
 	DelayMS int `json:"delay_ms,omitempty"` // before any answer
+
+	// Act is the name of one of Acts, which is done to every request instead of
+	// all else. "" = none.
+	Act string `json:"act,omitempty"`
 }
 
 // ReceiverConfig says where a receiver listens and what it writes.
 type ReceiverConfig struct {
 	Listen string `json:"listen"`
+	Hosts  int    `json:"hosts"`  // so many of Host it listens on too, on the same port
 	Ledger string `json:"ledger"` // path
 }
+
+// Host is another address of this machine: what is sent there shares no
+// connections with others.
+func Host(n int) string { return fmt.Sprintf("127.0.1.%d", 1+n) }
 
 // RunReceiver is a receiver process: it reads a ReceiverConfig from in, writes
 // its URL to out as a line when it listens, and receives until in ends.
@@ -62,6 +71,14 @@ func RunReceiver(ctx context.Context, in io.Reader, out io.Writer) error {
 	mux.HandleFunc("POST /r/{endpoint}", r.receive)
 	mux.HandleFunc("PUT /control/{endpoint}", r.control)
 	server := &http.Server{Handler: mux}
+	port := listener.Addr().(*net.TCPAddr).Port
+	for n := range config.Hosts {
+		also, err := (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("%s:%d", Host(n), port))
+		if err != nil {
+			return fmt.Errorf("start receiver: %w", err)
+		}
+		go func() { _ = server.Serve(also) }() // it ends with the server
+	}
 	go func() {
 		_, _ = io.Copy(io.Discard, in) // an error means that the parent is gone, too
 		end()
@@ -112,6 +129,10 @@ func (r *receiver) control(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if b.Act != "" && actNamed(b.Act) == nil {
+		http.Error(w, "there is no act of this name", http.StatusBadRequest)
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.endpoint(request.PathValue("endpoint")).Behaviour = b
@@ -140,7 +161,10 @@ func (r *receiver) receive(w http.ResponseWriter, request *http.Request) {
 	}
 	b, fails := r.decide(receipt.Endpoint, receipt.ID)
 	receipt.Delay = b.DelayMS
-	if fails {
+	act := actNamed(b.Act)
+	if act != nil {
+		receipt.Status, receipt.RetryAfter = act.Status, act.RetryAfter
+	} else if fails {
 		receipt.Status, receipt.RetryAfter = b.failure()
 	}
 	if err := r.ledger.Write(Record{Receipt: &receipt}); err != nil {
@@ -152,6 +176,10 @@ func (r *receiver) receive(w http.ResponseWriter, request *http.Request) {
 	}
 	if b.DelayMS > 0 {
 		r.wait(request.Context(), time.After(time.Duration(b.DelayMS)*time.Millisecond))
+	}
+	if act != nil {
+		act.play(r.closed, w)
+		return
 	}
 	if receipt.Status == 0 {
 		if b.Hang {

@@ -44,6 +44,9 @@ var (
 	}
 )
 
+// receiverHosts is on how many further addresses the receiver listens.
+const receiverHosts = 2
+
 // lab is a server with all that works for and against it, in one directory.
 type lab struct {
 	Options
@@ -109,7 +112,7 @@ func (l *lab) makeServer() error {
 func (l *lab) startReceiver(ctx context.Context) (err error) {
 	out, pipe := io.Pipe()
 	l.receiver, err = l.child(ctx, "receiver", receiverCommand, pipe, proof.ReceiverConfig{
-		Listen: "127.0.0.1:0", Ledger: filepath.Join(l.ledgers(), "receiver.jsonl"),
+		Listen: "127.0.0.1:0", Hosts: receiverHosts, Ledger: filepath.Join(l.ledgers(), "receiver.jsonl"),
 	})
 	if err != nil {
 		return err

@@ -59,6 +59,7 @@ var all = []scenario{
 	kill,
 	term,
 	idempotency,
+	receivers,
 }
 
 // errSkip says that a scenario needs what this machine does not have.
