@@ -21,6 +21,7 @@ var layers = [][]string{
 	{"engine/codec", "engine/json", "engine/wheel", "engine/retry", "engine/secret", "engine/egress", "engine/egress/dnstest", "bench/measure", "bench/payload", "bench/proof"},
 	{"engine/event", "engine/sign", "engine/bridge", "engine/bridge/bridgetest", "bench/sink", "bench/load", "bench/process", "bench/scenario", "bench/torture"},
 	{"engine/delivery", "engine/endpoint"},
+	{"wal/kv/kvtest"},
 	{"wal/kv"},
 	{"wal", "wal/waltest"},
 	{"engine/ledger"},
@@ -49,7 +50,7 @@ var allowed = []string{
 
 // Some libraries have one door, or a few.
 var doors = map[string][]string{
-	"github.com/cockroachdb/pebble/v2":      {"wal/kv"},
+	"github.com/cockroachdb/pebble/v2":      {"wal/kv", "wal/kv/kvtest"},
 	"github.com/goccy/go-json":              {"engine/json"},
 	"github.com/aws":                        {"engine/bridge", "engine/bridge/bridgetest"},
 	"github.com/VictoriaMetrics/metrics":    {"engine", "httpapi", "httpapi/ops"},

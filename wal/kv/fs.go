@@ -38,12 +38,12 @@ const fullDiskPause = 100 * time.Millisecond
 
 // guarded wraps the filesystem so that a write which fails for lack of space
 // asks free to make room, and is then tried once more.
-func (f FS) guarded(free func() bool) vfs.FS {
-	return vfs.OnDiskFull(f.inner(), func() {
+func (f FS) guarded(free func() bool) *purgeFS {
+	return &purgeFS{FS: vfs.OnDiskFull(f.inner(), func() {
 		if !free() {
 			time.Sleep(fullDiskPause)
 		}
-	})
+	})}
 }
 
 // Join puts path elements together.

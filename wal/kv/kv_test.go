@@ -110,7 +110,7 @@ func TestHasAfterCompaction(t *testing.T) {
 			b.Set(Key(nil).U64(2*i), nil)
 		}
 	})
-	if err := d.Compact(t.Context(), []byte{0}, []byte{0xFF}); err != nil {
+	if err := d.Purge(t.Context(), Span{[]byte{0}, []byte{0xFF}}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range uint64(4_000) {
@@ -390,7 +390,7 @@ func BenchmarkHasAbsent(b *testing.B) {
 			w.Set(Key(nil).U64(i*2), nil)
 		}
 	})
-	if err := d.Compact(b.Context(), []byte{0}, []byte{0xFF}); err != nil {
+	if err := d.Purge(b.Context(), Span{[]byte{0}, []byte{0xFF}}); err != nil {
 		b.Fatal(err)
 	}
 	key := make(Key, 0, 8)
