@@ -115,8 +115,8 @@ type Owner interface {
 	Trim(ctx context.Context, before Pos) error
 
 	// Erase rewrites the Event records at the positions without their data;
-	// they keep position, kind, id and time. Old bytes disappear from disk as
-	// compaction and log rotation reach them.
+	// they keep position, kind, id and time. The log may take its time to let
+	// the old bytes disappear from its files; Store.Purge waits for that.
 	Erase(ctx context.Context, at ...Pos) error
 
 	// Absorbed says that all records other than Event up to the position are
