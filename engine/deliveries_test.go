@@ -157,19 +157,28 @@ func TestTenants(t *testing.T) {
 		o.stop()
 		o.open()
 		settle(time.Second)
-		if left, err := o.ledger.Remains(); err != nil || len(left) != 0 || len(o.ledger.EndpointKeys(acme)) != 0 {
-			t.Errorf("after a start: got remains %v, %v, want none", left, err)
+		if left := len(o.ledger.EndpointKeys(acme)); left != 0 {
+			t.Errorf("after a start: got %d endpoints, want none", left)
 		}
-		o.post(acme) // was under way when the organization was deleted
-		if left, err := o.ledger.Remains(); err != nil || len(left) != 1 {
-			t.Errorf("late event: got remains %v, %v, want one organization", left, err)
+		erasing := func(when string, want int) {
+			t.Helper()
+			left, err := o.ledger.Erasing()
+			if err != nil || len(left) != want {
+				t.Errorf("%s: got %v, %v to erase, want %d", when, left, err, want)
+			}
+			if _, deleting := o.ledger.Deleting(acme); deleting != (want == 1) {
+				t.Errorf("%s: got deleting %v", when, deleting)
+			}
 		}
-		if err := o.tidyRound(ctx, &tidied{}); err != nil {
-			t.Fatal(err)
+		erasing("after a start", 1)
+		settle(erasePause)
+		erasing("when nothing can be under way any more", 0)
+		o.post(acme) // was under way nevertheless
+		if left, err := o.ledger.Erasing(); err != nil || len(left) != 1 {
+			t.Errorf("late event: got %v, %v to erase, want one organization", left, err)
 		}
-		if left, err := o.ledger.Remains(); err != nil || len(left) != 0 {
-			t.Errorf("after a round of the janitor: got remains %v, %v, want none", left, err)
-		}
+		settle(2 * erasePause)
+		erasing("in the end", 0)
 		if err := o.DeleteOrganization(ctx, acme, someone); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("delete again: got %v, want %v", err, ledger.ErrNotFound)
 		}

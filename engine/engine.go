@@ -63,9 +63,10 @@ type Engine struct {
 	closing    atomic.Bool
 
 	uses          uses
-	lastComplaint atomic.Int64 // Unix ms, see storageFailed
-	disabling     sync.Map     // laneID of endpoints that the engine is about to disable
-	replaying     sync.Map     // event.ID of replay jobs that have a goroutine
+	lastComplaint atomic.Int64  // Unix ms, see storageFailed
+	disabling     sync.Map      // laneID of endpoints that the engine is about to disable
+	replaying     sync.Map      // event.ID of replay jobs that have a goroutine
+	deleted       chan struct{} // one token: an organization was deleted
 }
 
 // Open opens the store, applies what the log holds that the ledger has not
@@ -83,6 +84,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		userAgent: []byte("hookwheel/" + o.Version),
 		clock:     newClock(o.Log.Now),
 		quit:      make(chan struct{}),
+		deleted:   make(chan struct{}, 1),
 		failure:   make(chan error, 1),
 	}
 	e.life, e.cancel = context.WithCancel(context.Background())
@@ -136,6 +138,7 @@ func (e *Engine) start(ctx context.Context) (err error) {
 		e.background.Go(func() { sh.reader.run(e.quit) })
 	}
 	e.background.Go(e.tidy)
+	e.background.Go((&eraser{Engine: e, unsure: true}).run)
 	return e.resumeReplays()
 }
 

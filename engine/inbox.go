@@ -23,7 +23,7 @@ type inboxes struct {
 	read     []readResult
 	loaded   []loadResult
 	wrote    []wroteResult
-	barriers []chan<- struct{}
+	barriers []barrier
 	stop     bool // start no more attempts
 	last     bool // no attempt is under way any more
 	starved  bool // there are slots again
@@ -91,10 +91,19 @@ func (sh *shard) wrote(p int, err error) {
 	sh.leave(func(in *inboxes) { in.wrote = append(in.wrote, wroteResult{p, err}) })
 }
 
+// barrier is somebody who waits for the loop.
+type barrier struct {
+	passed  chan<- struct{} // closed when everything that was left before is taken
+	written bool            // and the outcomes among it are in the log
+}
+
 // pass returns when the loop has taken everything that was left before.
-func (sh *shard) pass(ctx context.Context) error {
+func (sh *shard) pass(ctx context.Context) error { return sh.await(ctx, false) }
+
+// await is pass, or returns when the outcomes that were left before are written.
+func (sh *shard) await(ctx context.Context, written bool) error {
 	passed := make(chan struct{})
-	sh.leave(func(in *inboxes) { in.barriers = append(in.barriers, passed) })
+	sh.leave(func(in *inboxes) { in.barriers = append(in.barriers, barrier{passed, written}) })
 	select {
 	case <-passed:
 		return nil

@@ -46,9 +46,6 @@ func (e *Engine) tidy() {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	done := tidied{forgot: e.clock.began, absorbed: e.clock.began}
-	if err := e.eraseRemains(ctx); err != nil && ctx.Err() == nil {
-		e.logger.Error("deleted organizations could not be erased, it is tried again in a minute", "error", err)
-	}
 	for {
 		select {
 		case <-e.quit:
@@ -62,9 +59,6 @@ func (e *Engine) tidy() {
 }
 
 func (e *Engine) tidyRound(ctx context.Context, done *tidied) error {
-	if err := e.eraseRemains(ctx); err != nil {
-		return fmt.Errorf("erase deleted organizations: %w", err)
-	}
 	if err := e.resumeReplays(); err != nil {
 		return fmt.Errorf("look for replays: %w", err)
 	}

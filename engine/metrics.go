@@ -30,8 +30,8 @@ type engineMetrics struct {
 	duration, firstAttempt, success        *metrics.PrometheusHistogram
 	ended                                  [delivery.States]*metrics.Counter
 	breakerOpened, breakerClosed, disabled *metrics.Counter
-	storageErrors, replayed                *metrics.Counter
-	unwritten, due, replays                *metrics.Gauge
+	storageErrors, replayed, erased        *metrics.Counter
+	unwritten, due, replays, erasing       *metrics.Gauge
 }
 
 // Bounds of histograms, in seconds: of what takes microseconds on a good disk,
@@ -89,6 +89,9 @@ func newEngineMetrics() *engineMetrics {
 	m.due = m.set.NewGauge("hookwheel_retries_due", nil)
 	m.help["hookwheel_retries_due"] = "Deliveries whose next attempt is due and waits for its endpoint's turn; what was read ahead of many."
 	m.replayed = m.counter("hookwheel_deliveries_replayed_total", "", "Deliveries that a replay made.")
+	m.erased = m.counter("hookwheel_organizations_erased_total", "", "Deleted organizations of which no file of the store has anything any more.")
+	m.erasing = m.set.NewGauge("hookwheel_organizations_erasing", nil)
+	m.help["hookwheel_organizations_erasing"] = "Deleted organizations whose bytes have yet to leave the files of the store."
 	m.replays = m.set.NewGauge("hookwheel_replays_running", nil)
 	m.help["hookwheel_replays_running"] = "Replay jobs that are not at their end."
 	for _, f := range gauges {

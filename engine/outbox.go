@@ -52,8 +52,14 @@ type promise struct {
 }
 
 // afterwards calls keep, which must not wait, when all outcomes that were added
-// so far are in the log.
-func (b *outbox) afterwards(keep func()) { b.promises = append(b.promises, promise{b.added, keep}) }
+// so far are in the log: now, if they are.
+func (b *outbox) afterwards(keep func()) {
+	if b.empty() {
+		keep()
+		return
+	}
+	b.promises = append(b.promises, promise{b.added, keep})
+}
 
 func (b *outbox) add(o *delivery.Outcome, now int64) {
 	if len(b.waiting)+len(b.writing) == 0 {

@@ -91,6 +91,22 @@ func (sh *shard) run(quit <-chan struct{}) {
 	}
 }
 
+// let wakes who waits at a barrier, as soon as it may.
+func (sh *shard) let(b barrier) {
+	if !b.written {
+		close(b.passed)
+		return
+	}
+	left := len(sh.outboxes)
+	for _, out := range sh.outboxes {
+		out.afterwards(func() {
+			if left--; left == 0 {
+				close(b.passed)
+			}
+		})
+	}
+}
+
 func (sh *shard) checkDone() {
 	for _, b := range sh.outboxes {
 		if !b.empty() {
@@ -155,8 +171,8 @@ func (sh *shard) drain(now int64) {
 		clear(sh.starving)
 		sh.starving = sh.starving[:0]
 	}
-	for _, barrier := range in.barriers {
-		close(barrier)
+	for _, b := range in.barriers {
+		sh.let(b)
 	}
 	sh.drained = in.reset()
 }

@@ -39,7 +39,7 @@ func (s *Server) admit(c *wire.Ctx) error {
 	switch {
 	case errors.Is(err, auth.ErrForeign):
 		return wire.Forbidden("the request names an organization that the API key does not act for").Because(err)
-	case errors.Is(err, auth.ErrNoOrganization) && (c.Route.Scope&auth.Admin == 0 || c.Route.Tenant != ""):
+	case errors.Is(err, auth.ErrNoOrganization) && (c.Route.Scope&auth.Admin == 0 || c.Route.Tenant != "" && !c.Route.Departed):
 		return wire.NotFound("organization").Because(err)
 	case err != nil && !errors.Is(err, auth.ErrNoOrganization): // an admin may create what is not there yet
 		return wire.Unauthorized().Because(err)

@@ -48,8 +48,10 @@ func TestAnswersAreErased(t *testing.T) {
 	f.keep("org_b", "POST / k", "of b", startTime+1)
 	_, err := f.Change(f.ctx(), &Change{Organization: &Organization{ID: "org_a", DeletedAt: 1}})
 	f.mustDo(err)
+	_, err = f.Command(f.ctx(), &Command{Verb: FinishErase, Organization: "org_a"})
+	f.mustDo(err)
 	for _, want := range []int{1, 0} {
-		remains, err := f.Remains()
+		remains, err := f.Erasing()
 		f.mustDo(err)
 		check(t, "deleted organizations that have something", len(remains), want)
 		_, err = f.Command(f.ctx(), &Command{Verb: Erase, Organization: "org_a"})

@@ -121,8 +121,10 @@ func (pt *partition) describeCommand(c *Command) *AuditEntry {
 	switch c.Verb {
 	case Expire, Forget, NoteUses, ContinueReplay, FinishReplay:
 		return nil
-	case Erase: // who deletes an organization has a change of it
+	case Erase, StartErase: // who deletes an organization has a change of it
 		return nil
+	case FinishErase:
+		entry.Verb, entry.Kind, entry.Object = string(Erase), auditOrganization, c.Organization
 	case Retry, Cancel, Replay:
 		id := delivery.ID{Event: c.EventID, Endpoint: uint64(c.Endpoint), Replay: c.Replay}
 		entry.Kind, entry.Object = auditDelivery, id.String()

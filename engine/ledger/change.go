@@ -16,7 +16,7 @@ func (pt *partition) applyChange(b *kv.Batch, r *wal.Rec, c *Change) (refusal, e
 	case c.Endpoint != nil:
 		return pt.changeEndpoint(b, r, c), nil
 	case c.Organization != nil:
-		return pt.changeOrganization(b, r, c), nil
+		return pt.changeOrganization(b, r, c)
 	case c.Key != nil:
 		return pt.changeKey(b, r, c), nil
 	case c.Client != nil:
@@ -65,25 +65,31 @@ func (pt *partition) putEndpoint(b *kv.Batch, r *wal.Rec, e *endpoint.Endpoint) 
 	return m
 }
 
-func (pt *partition) changeOrganization(b *kv.Batch, r *wal.Rec, c *Change) error {
+// changeOrganization makes, changes or deletes one; with a deletion its
+// credentials go.
+func (pt *partition) changeOrganization(b *kv.Batch, r *wal.Rec, c *Change) (refusal, err error) {
 	next := c.Organization
 	now := pt.tenants.organization(next.ID)
 	switch {
 	case c.Base == 0 && now != nil:
-		return ErrExists
+		return ErrExists, nil
 	case c.Base == 0:
 		next.CreatedAt = r.At
 	case now == nil || now.DeletedAt != 0:
-		return ErrNotFound
+		return ErrNotFound, nil
 	case now.Version != c.Base:
-		return ErrChanged
+		return ErrChanged, nil
 	default:
 		next.CreatedAt = now.CreatedAt
 	}
 	next.Version, next.UpdatedAt = uint64(r.Pos), r.At
 	b.Set(pt.objectKey(objectOrganization, next.ID), encode(next))
 	pt.tenants.putOrganization(next)
-	return nil
+	if next.DeletedAt == 0 {
+		return nil, nil
+	}
+	pt.dropCredentials(b, next.ID)
+	return nil, pt.redactAudit(b, next.ID)
 }
 
 func (pt *partition) changeKey(b *kv.Batch, r *wal.Rec, c *Change) error {
@@ -134,6 +140,10 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command, v *Verdic
 		return nil, nil
 	case Erase:
 		return nil, pt.erase(b, r, c.Organization)
+	case StartErase:
+		return pt.setErased(b, c.Organization, 0), nil
+	case FinishErase:
+		return pt.setErased(b, c.Organization, r.At), nil
 	case StartReplay:
 		return pt.startReplay(b, r, c)
 	case FinishReplay, CancelReplay:

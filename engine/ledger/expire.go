@@ -208,22 +208,3 @@ func (pt *partition) eachPrefix(table byte, tail int, visit func(prefix kv.Key))
 	}
 	return it.Err()
 }
-
-// erase removes an organization with all that it has. Its endpoints' deletion
-// is told to the follower, so that their lanes stop.
-func (pt *partition) erase(b *kv.Batch, r *wal.Rec, org string) error {
-	for _, m := range slices.Clone(pt.mu.byOrg[org]) {
-		if m.DeletedAt == 0 {
-			pt.scratch.applied.Endpoints = append(pt.scratch.applied.Endpoints, m.WithDeletion(uint64(r.Pos), r.At))
-		}
-		pt.forgetEndpoint(b, m)
-	}
-	for _, table := range [...]byte{tableEvent, tableByType, tableReplay, tableRunning, tableReplayLine} {
-		prefix := text(pt.key(table), org)
-		b.DeleteRange(prefix, kv.PrefixEnd(prefix))
-	}
-	for _, prefix := range pt.keyPrefixes(org) {
-		b.DeleteRange(prefix, kv.PrefixEnd(prefix))
-	}
-	return nil
-}

@@ -1,12 +1,9 @@
 package ledger
 
 import (
-	"slices"
-
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/wal"
-	"github.com/hookwheel/hookwheel/wal/kv"
 )
 
 // What verbs look up before they write. Each takes the organization that asks:
@@ -55,61 +52,4 @@ func (l *Ledger) EndpointKeys(org string) []endpoint.Key {
 		}
 	}
 	return keys
-}
-
-// Remains lists the deleted organizations that still have endpoints, events,
-// replays or idempotency keys: their deletion was cut short, or an event that
-// was under way came in after it. In the order of their ids.
-func (l *Ledger) Remains() ([]string, error) {
-	var remains []string
-	for _, org := range l.tenants.deleted() {
-		found, err := l.partition(org).hasAnything(org)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			remains = append(remains, org)
-		}
-	}
-	return remains, nil
-}
-
-// hasAnything looks for what erase would remove.
-func (pt *partition) hasAnything(org string) (bool, error) {
-	pt.mu.RLock()
-	members := len(pt.mu.byOrg[org])
-	pt.mu.RUnlock()
-	if members > 0 {
-		return true, nil
-	}
-	prefixes := append(pt.keyPrefixes(org), text(pt.key(tableEvent), org), text(pt.key(tableByType), org), text(pt.key(tableReplay), org))
-	for _, prefix := range prefixes {
-		if found, err := pt.hasPrefix(prefix); err != nil || found {
-			return found, err
-		}
-	}
-	return false, nil
-}
-
-func (pt *partition) hasPrefix(prefix kv.Key) (bool, error) {
-	it, err := pt.db.Iter(prefix, kv.PrefixEnd(prefix))
-	if err != nil {
-		return false, err
-	}
-	defer it.Close()
-	return it.First(), it.Err()
-}
-
-// deleted are the ids of deleted organizations, in order.
-func (t *tenants) deleted() []string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	var ids []string
-	for id, o := range t.mu.organizations {
-		if o.DeletedAt != 0 {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
 }

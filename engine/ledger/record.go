@@ -53,7 +53,9 @@ const (
 	Expire         Verb = "expire"          // everything of events before Before
 	Forget         Verb = "forget"          // idempotency keys that expired before BeforeTime, the audit from before AuditBefore
 	NoteUses       Verb = "note_uses"       // API keys: when they were used last
-	Erase          Verb = "erase"           // an organization with all that it has
+	Erase          Verb = "erase"           // an organization: the rows of all that it has
+	StartErase     Verb = "start_erase"     // a deleted organization that has something again
+	FinishErase    Verb = "finish_erase"    // a deleted organization of which nothing is left
 )
 
 // Command is a Command record: one verb on one object.
@@ -88,6 +90,7 @@ type Organization struct {
 	CreatedAt int64  `json:"created_at"` // Unix ms
 	UpdatedAt int64  `json:"updated_at"`
 	DeletedAt int64  `json:"deleted_at,omitempty"`
+	ErasedAt  int64  `json:"erased_at,omitempty"` // when no file of the store had anything of it any more
 
 	Connectors Connectors `json:"connectors"`
 }

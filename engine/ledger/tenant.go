@@ -47,6 +47,13 @@ func (t *tenants) putKey(k *Key) {
 	t.mu.keyByHash[k.Hash] = k
 }
 
+func (t *tenants) dropKey(k *Key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.mu.keys, k.ID)
+	delete(t.mu.keyByHash, k.Hash)
+}
+
 func (t *tenants) organization(id string) *Organization {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

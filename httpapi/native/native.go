@@ -130,7 +130,7 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "GET", Pattern: "/v1/audit", Scope: auth.Admin, Handle: a.listAudit},
 		{Method: "GET", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.listOrganizations},
 		{Method: "POST", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.createOrganization, Once: true},
-		{Method: "GET", Pattern: "/v1/organizations/{org}", Tenant: "org", Scope: auth.Admin, Handle: a.getOrganization},
+		{Method: "GET", Pattern: "/v1/organizations/{org}", Tenant: "org", Departed: true, Scope: auth.Admin, Handle: a.getOrganization},
 		{Method: "PATCH", Pattern: "/v1/organizations/{org}", Tenant: "org", Scope: auth.Admin, Handle: a.updateOrganization},
 		{Method: "DELETE", Pattern: "/v1/organizations/{org}", Scope: auth.Admin, Handle: a.deleteOrganization, Once: true},
 		{Method: "GET", Pattern: "/v1/organizations/{org}/api-keys", Tenant: "org", Scope: auth.KeysRead, Handle: a.listKeys},

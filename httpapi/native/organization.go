@@ -12,14 +12,26 @@ type organizationView struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Livemode  bool      `json:"livemode"`
+	State     string    `json:"state"`
 	ParentID  *string   `json:"parent_id"`
 	CreatedAt wire.Time `json:"created_at"`
 	UpdatedAt wire.Time `json:"updated_at"`
 }
 
+// The states of an organization. One that is being deleted has lost all that was
+// its own; what is under way is that the bytes of it leave the disk.
+const (
+	stateActive   = "active"
+	stateDeleting = "deleting"
+)
+
 func viewOrganization(o *ledger.Organization) organizationView {
+	state := stateActive
+	if o.DeletedAt != 0 {
+		state = stateDeleting
+	}
 	return organizationView{
-		ID: o.ID, Name: o.Name, Livemode: o.Livemode, ParentID: wire.OrNull(o.ParentID),
+		ID: o.ID, Name: o.Name, Livemode: o.Livemode, State: state, ParentID: wire.OrNull(o.ParentID),
 		CreatedAt: wire.Time(o.CreatedAt), UpdatedAt: wire.Time(o.UpdatedAt),
 	}
 }
@@ -89,10 +101,15 @@ func (a *api) organization(c *wire.Ctx) (*ledger.Organization, error) {
 	return o, nil
 }
 
+// getOrganization shows one that is being deleted too, until nothing of it is
+// left on disk: then it is not found.
 func (a *api) getOrganization(c *wire.Ctx) error {
 	o, err := a.organization(c)
 	if err != nil {
-		return err
+		var deleting bool
+		if o, deleting = a.ledger.Deleting(c.Organization); !deleting || !c.Principal.Admin {
+			return err
+		}
 	}
 	return showOrganization(c, fasthttp.StatusOK, o)
 }

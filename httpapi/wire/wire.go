@@ -55,6 +55,10 @@ type Route struct {
 	// an admin key, which then acts for it.
 	Tenant string
 
+	// Departed is for operations that an admin key may ask for about an
+	// organization that is gone, too: their handler looks what is left of it.
+	Departed bool
+
 	// Contextual is for operations whose handler understands the dialect's
 	// organization headers itself: where they do not name an organization that the
 	// key acts for, they name the context of the object that is asked for. The key
