@@ -43,3 +43,35 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPack packs 32 records of 1 KB, as one commit does, and reads them
+// back. One op is a pack.
+func BenchmarkPack(b *testing.B) {
+	data := make([]byte, 1024)
+	rand.NewChaCha8([32]byte{1}).Read(data)
+	recs := make([]Rec, 32)
+	for i := range recs {
+		recs[i] = Rec{Pos: Pos(i + 1), Kind: Event, At: 1_700_000_000_000, Data: data}
+	}
+	key := packKey(nil, eventRange, recs[0].Pos, 0)
+	all := refs(recs)
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(recs) * len(data)))
+		for b.Loop() {
+			encodePack(key, all)
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		pack := encodePack(key, all)
+		var got []Rec
+		b.ReportAllocs()
+		b.SetBytes(int64(len(recs) * len(data)))
+		for b.Loop() {
+			var err error
+			if got, err = appendRecs(got[:0], key, pack); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -23,6 +23,7 @@ func TestAdminListen(t *testing.T) {
 		{"GET", "/metrics", "", 404, 200, "hookwheel_http_connections{listener=\"admin\"}"},
 		{"GET", "/debug/pprof/", "", 404, 200, "goroutine"},
 		{"GET", "/debug/pprof/heap", "", 404, 200, "\x1f\x8b"},
+		{"GET", "/debug/pprof/mutex?debug=1", "", 404, 200, "sampling period=100\n"},
 		{"GET", "/debug/pprof/profile?seconds=1", "", 404, 200, "\x1f\x8b"},
 		{"GET", "/debug/pprof/cmdline", "", 404, 200, "--admin-listen"},
 		{"GET", "/v1/organizations", "", 404, 200, "default"},

@@ -170,3 +170,22 @@ func TestNextWithinBounds(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkDecide is what is decided about an attempt that failed: when to try
+// again, and what breaker and window make of it.
+func BenchmarkDecide(b *testing.B) {
+	policy, config := Default(), BreakerConfig{Failures: 10, After: 30 * time.Second, Probe: 5 * time.Second, ProbeMax: 5 * time.Minute}
+	var breaker Breaker
+	window := Window(64)
+	now := int64(1_700_000_000_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		delay, more := policy.Next(3, time.Second, 0.5)
+		if !more || delay <= 0 {
+			b.Fatalf("got %v, %v, want a delay", delay, more)
+		}
+		breaker, _ = breaker.OnFailure(config, now, 0.5)
+		window = window.OnCongestion()
+		now += delay.Milliseconds()
+	}
+}

@@ -235,6 +235,7 @@ func (s *Server) startHTTP(master []byte) (err error) {
 	}
 	o.Dialects = append(dialects, description)
 	if s.options.Pprof {
+		ops.SampleContention()
 		o.Dialects = append(o.Dialects, ops.Profiles())
 	}
 	o.Admin = s.admin != nil
