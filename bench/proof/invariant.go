@@ -42,7 +42,7 @@ func (f *finder) fate(e *endpoint, it *item) {
 	f.Owed++
 	d := e.deliveries[it.id()]
 	switch {
-	case taken(e.received(it.id())) != nil:
+	case taken(e.byEvent[it.id()]) != nil:
 		f.Delivered++
 	case d != nil && d.Terminal():
 		f.Ended++
@@ -102,7 +102,7 @@ func consistent(m *model, f *finder) {
 		}
 		for _, e := range m.endpoints {
 			d := e.deliveries[it.foundID]
-			ended := d != nil && d.Terminal() || taken(e.received(it.foundID)) != nil
+			ended := d != nil && d.Terminal() || taken(e.byEvent[it.foundID]) != nil
 			if surely, _ := e.owes(it); surely && !ended {
 				f.violated("event %s of an unanswered post exists, but has no fate at %s", it.foundID, e.name)
 			}

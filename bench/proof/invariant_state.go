@@ -12,7 +12,7 @@ func agreement(m *model, f *finder) {
 	for _, e := range m.endpoints {
 		for id, d := range e.deliveries {
 			f.looked(1)
-			receipts := e.received(id)
+			receipts := e.byEvent[id]
 			got := taken(receipts)
 			if d.State == "succeeded" && got == nil {
 				f.violated("delivery %s to %s is told to be succeeded, but %s never took %s", d.ID, e.name, e.name, id)

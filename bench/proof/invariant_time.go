@@ -93,7 +93,7 @@ type placed struct {
 
 func (e *endpoint) place(it *item) placed {
 	p := placed{item: it, began: never, ended: never}
-	receipts := e.received(it.id())
+	receipts := e.byEvent[it.id()]
 	if len(receipts) > 0 {
 		p.began = receipts[0].at
 	}

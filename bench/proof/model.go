@@ -97,8 +97,7 @@ type endpoint struct {
 	deliveries    map[string]*Delivery  // by event id
 }
 
-// validity is a secret with the time in which it may, and the time in which it
-// must, sign.
+// validity is a secret with when it began to sign, and when it ended.
 type validity struct {
 	secret string
 	from   span
@@ -212,7 +211,11 @@ func (m *model) change(begun, done Record) {
 			e.secrets[i].until.from = min(e.secrets[i].until.from, begun.Mono+grace)
 			e.secrets[i].until.to = min(e.secrets[i].until.to, done.Mono+grace)
 		}
-		e.secrets = append(e.secrets, validity{c.Secret, next.span, span{never, never}})
+		from := next.span
+		if c.Verb == "create" {
+			from = span{-never, -never} // there was no attempt without it
+		}
+		e.secrets = append(e.secrets, validity{c.Secret, from, span{never, never}})
 	}
 	e.phases = append(e.phases, next)
 }
@@ -338,9 +341,6 @@ func (m *model) lost(attempts ...*receipt) (n int) {
 	}
 	return n
 }
-
-// received lists the receipts of a delivery.
-func (e *endpoint) received(id string) []*receipt { return e.byEvent[id] }
 
 // taken is the first receipt that the receiver took.
 func taken(receipts []*receipt) *receipt {

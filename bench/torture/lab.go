@@ -59,8 +59,6 @@ type lab struct {
 	Endpoints []*proof.Endpoint
 	URL       string // of the receiver
 
-	DrainTimeout time.Duration // for deliveries to end after the faults have
-
 	tries     int
 	ledger    *proof.Ledger
 	receiver  *process.Process
@@ -72,7 +70,7 @@ type lab struct {
 func (l *lab) Tried() { l.tries++ }
 
 func newLab(ctx context.Context, o Options, dir string, random *rand.Rand) (l *lab, err error) {
-	l = &lab{Options: o, Dir: dir, Random: random, Rules: rules, DrainTimeout: 2 * time.Minute}
+	l = &lab{Options: o, Dir: dir, Random: random, Rules: rules}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.close())

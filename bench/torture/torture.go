@@ -60,6 +60,7 @@ var all = []scenario{
 	term,
 	idempotency,
 	receivers,
+	mutated,
 }
 
 // errSkip says that a scenario needs what this machine does not have.
@@ -77,8 +78,12 @@ type Options struct {
 	Version    string   // of the server, for reports
 	ServeFlags []string // added to `hookwheel serve`
 
+	DrainTimeout time.Duration // for deliveries to end after the faults have; 0 = 2 minutes
+
 	// Progress is told what is being done. nil = nobody.
 	Progress func(line string)
+
+	scenarios []scenario // all, for the one that runs others
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -91,6 +96,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Server == "" {
 		o.Server = o.Executable
+	}
+	o.scenarios = all
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = 2 * time.Minute
 	}
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64N(1<<31) + 1

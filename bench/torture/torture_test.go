@@ -6,28 +6,32 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
-// binary is the server under test, and producers and receivers, as everybody
-// builds it.
-var binary string
+// binary builds the server under test, which is producers and receivers as well,
+// as everybody builds it: once, for the tests that need it.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(built, "hookwheel")
+	build := exec.Command("go", "build", "-o", path, "../../cmd/hookwheel")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+var built string // where
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "hookwheel-torture-test-*")
-		if err != nil {
+		var err error
+		if built, err = os.MkdirTemp("", "hookwheel-torture-test-*"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "hookwheel")
-		build := exec.Command("go", "build", "-o", binary, "../../cmd/hookwheel")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-			return 1
-		}
+		defer os.RemoveAll(built)
 		return m.Run()
 	}())
 }
@@ -42,7 +46,11 @@ func TestScenarios(t *testing.T) {
 			if testing.Short() && s.name != steady.name {
 				t.Skip("takes seconds; run without -short")
 			}
-			report, err := Run(t.Context(), Options{Executable: binary, Source: "../..", Only: []string{s.name}, Version: "test"})
+			path, err := binary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := Run(t.Context(), Options{Executable: path, Source: "../..", Only: []string{s.name}, Version: "test"})
 			if err != nil {
 				t.Fatal(err)
 			}
