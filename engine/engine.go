@@ -258,10 +258,19 @@ func (e *Engine) Close(ctx context.Context, interrupt func()) error {
 		select {
 		case <-sh.done:
 		case <-time.After(2 * e.options.Log.AppendTimeout):
-			late = errors.Join(late, errors.New("outcomes could not be written"))
+			late = errors.Join(late, e.unwritten())
 		}
 	}
 	return errors.Join(late, e.close())
+}
+
+// unwritten says that outcomes are not in the log, and why if that is known.
+func (e *Engine) unwritten() error {
+	err := errors.New("outcomes could not be written: those attempts will be made again after the next start")
+	if why := e.store.Healthy(); why != nil {
+		err = fmt.Errorf("%w; %w", err, why)
+	}
+	return err
 }
 
 // close ends everything that reads the store before it closes it.

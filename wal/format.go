@@ -98,7 +98,7 @@ func (f format) encode() []byte {
 // one does not know.
 func parseFormat(data []byte) (f format, err error) {
 	if err := json.Unmarshal(data, &f); err != nil {
-		return f, fmt.Errorf("%w: format file: %w", ErrFormat, err)
+		return f, fmt.Errorf("%w: the format file is damaged: %w: take it, or everything, from a backup", ErrFormat, err)
 	}
 	if f.Version > formatVersion {
 		return f, fmt.Errorf("%w: it has format %d, written by a newer version (this one knows up to %d): use that version",
@@ -107,10 +107,11 @@ func parseFormat(data []byte) (f format, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return f, fmt.Errorf("%w: format file: %w", ErrFormat, err)
+		return f, fmt.Errorf("%w: the format file is damaged: %w: take it, or everything, from a backup", ErrFormat, err)
 	}
 	if f.Version < 1 || f.Partitions < 1 || f.Partitions > maxPartitions || f.Hash != hashName {
-		return f, fmt.Errorf("%w: format file: version %d, %d partitions, hash %q", ErrFormat, f.Version, f.Partitions, f.Hash)
+		return f, fmt.Errorf("%w: the format file is damaged: version %d, %d partitions, hash %q: take it, or everything, from a backup",
+			ErrFormat, f.Version, f.Partitions, f.Hash)
 	}
 	return f, nil
 }

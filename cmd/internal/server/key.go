@@ -7,9 +7,26 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/hookwheel/hookwheel/engine/secret"
 )
+
+// ensureDir makes the data directory if there is none and sees whether files can
+// be made in it.
+func ensureDir(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(dir, ".probe-*"); err == nil {
+			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		}
+	}
+	if err == nil || errors.Is(err, syscall.ENOSPC) { // a full disk is the store's affair, which has put some by
+		return nil
+	}
+	return fmt.Errorf("data directory: %w: it must be a directory that the user who runs this can write to; see --data-dir", err)
+}
 
 // masterKey reads the master key of the store in dir from the file at path, and
 // makes it if both are new. A store whose key is missing gets no other one: it
@@ -22,7 +39,7 @@ func masterKey(dir, path string) ([]byte, error) {
 				"put the key file that was in use there, or name it with --master-key-file (a backup never contains it)", dir, path)
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, fmt.Errorf("make master key: %w", err)
+			return nil, fmt.Errorf("make master key: %w; see --master-key-file", err)
 		}
 		if err := createPrivate(path, secret.FormatKey(secret.GenerateKey())); err != nil {
 			return nil, fmt.Errorf("make master key: %w", err)
@@ -34,7 +51,7 @@ func masterKey(dir, path string) ([]byte, error) {
 	}
 	key, err := secret.ParseKey(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w: put the key file back that was in use (a backup never contains it)", path, err)
 	}
 	return key, nil
 }

@@ -6,17 +6,26 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"syscall"
 )
 
-// listen takes an address. With a certificate, what it accepts speaks TLS.
-func (s *Server) listen(address string) (net.Listener, error) {
+// listen takes an address, that of a flag.
+func listen(flag, address string) (*net.TCPListener, error) {
 	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
+	switch {
+	case err == nil:
+		return listener.(*net.TCPListener), nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%w: another program has that address; end it, or choose another one with %s", err, flag)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("%w: it is not an address of this machine; see %s", err, flag)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%w: ports below 1024 need the capability CAP_NET_BIND_SERVICE; see %s", err, flag)
 	}
-	return s.secure(listener), nil
+	return nil, fmt.Errorf("%w; see %s", err, flag)
 }
 
+// secure makes what a listener accepts speak TLS, if there is a certificate.
 func (s *Server) secure(listener net.Listener) net.Listener {
 	if s.tls == nil {
 		return listener
@@ -36,11 +45,11 @@ type adminListener struct {
 }
 
 func (s *Server) listenAdmin(address string) (*adminListener, error) {
-	listener, err := net.Listen("tcp", address)
+	socket, err := listen("--admin-listen", address)
 	if err != nil {
-		return nil, fmt.Errorf("%w: another program has that address, or it is not one of this machine; see --admin-listen", err)
+		return nil, err
 	}
-	return &adminListener{socket: listener.(*net.TCPListener), secure: s.secure, logger: s.options.Logger}, nil
+	return &adminListener{socket: socket, secure: s.secure, logger: s.options.Logger}, nil
 }
 
 // stand lets a standby answer, which says why the server is not ready.

@@ -156,13 +156,28 @@ func TestReadiness(t *testing.T) { // G10
 // closeWhileSending ends a server that has an attempt under way and looks on.
 func closeWhileSending(t *testing.T, s *Server, url string) {
 	t.Helper()
+	hold := sendAndHold(t, s)
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close(context.WithoutCancel(t.Context())) }()
+	waitReadiness(t, url, "server: shutting down")
+	hold()
+	if err := <-closed; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// sendAndHold brings a delivery under way, which ends when the function that it
+// returns is called.
+func sendAndHold(t *testing.T, s *Server) (release func()) {
+	t.Helper()
 	hold, arrived := make(chan struct{}), make(chan struct{}, 1)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		arrived <- struct{}{}
 		<-hold
 	}))
-	defer receiver.Close()
+	release = sync.OnceFunc(func() { close(hold) })
+	t.Cleanup(func() { release(); receiver.Close() })
 	caller, key := newCaller(t, s), s.NewAdminKey().Reveal()
 	for _, call := range [][2]string{{"/v1/endpoints", `{"url":"` + receiver.URL + `"}`}, {"/v1/events", `{"type":"a.b"}`}} {
 		if status, _ := caller.call(key, "POST", call[0], call[1], ""); status/100 != 2 {
@@ -170,11 +185,31 @@ func closeWhileSending(t *testing.T, s *Server, url string) {
 		}
 	}
 	<-arrived
-	closed := make(chan error, 1)
-	go func() { closed <- s.Close(context.WithoutCancel(t.Context())) }()
-	waitReadiness(t, url, "server: shutting down")
-	close(hold)
-	if err := <-closed; err != nil {
-		t.Errorf("Close: %v", err)
+	return release
+}
+
+// A server that is ended on a full disk says that outcomes are not written, and
+// why: what they are of will be sent again.
+func TestCloseOnFullDisk(t *testing.T) { // G3, G10
+	const gib = 1 << 30
+	fs := kv.NewCrashFS()
+	fs.SetFree(50*gib, 100*gib)
+	s, err := open(t, path.Join(t.TempDir(), "data"), func(o *Options) {
+		o.Engine.Log.FS, o.Engine.Log.DiskReserve, o.Engine.Log.AppendTimeout = fs.FS, 0, 100*time.Millisecond
+		o.Egress.Policy = egress.Policy{AllowHTTP: true, AllowPrivate: true, AnyPort: true}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := sendAndHold(t, s)
+	fs.SetFree(2*gib, 100*gib)
+	newCaller(t, s).call(s.NewAdminKey().Reveal(), "POST", "/v1/events", `{"type":"a.b"}`, "")
+	waitReadiness(t, s.URL(), "below half the reserve")
+	release()
+	err = s.Close(t.Context())
+	for _, want := range []string{"outcomes could not be written", "will be made again", "below half the reserve", "make room"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Close: got %v, want %q", err, want)
+		}
 	}
 }

@@ -34,6 +34,7 @@ import (
 	"github.com/hookwheel/hookwheel/httpapi"
 	"github.com/hookwheel/hookwheel/httpapi/openapi"
 	"github.com/hookwheel/hookwheel/httpapi/ops"
+	"github.com/hookwheel/hookwheel/wal"
 )
 
 // Options configure a Server. Engine.Log.Dir and Listen are required. What the
@@ -125,9 +126,11 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	if s.listener, err = s.listen(o.Listen); err != nil {
-		return nil, fmt.Errorf("%w: another program has that address, or it is not one of this machine; see --listen", err)
+	socket, err := listen("--listen", o.Listen)
+	if err != nil {
+		return nil, err
 	}
+	s.listener = s.secure(socket)
 	if o.AdminListen != "" {
 		if s.admin, err = s.listenAdmin(o.AdminListen); err != nil {
 			return nil, err
@@ -153,6 +156,9 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	o := s.options
 	dir := o.Engine.Log.Dir
+	if err := ensureDir(dir); err != nil {
+		return nil, err
+	}
 	if master, err = masterKey(dir, cmp.Or(o.MasterKeyFile, filepath.Join(dir, masterKeyFile))); err != nil {
 		return nil, err
 	}
@@ -171,6 +177,9 @@ func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	o.Engine.Sender, o.Engine.Bus, o.Engine.CheckURL = s.client, s.bridge, s.client.Check
 	o.Engine.Logger, o.Engine.Version = o.Logger, o.Build.Version
 	s.engine, err = engine.Open(ctx, o.Engine)
+	if errors.Is(err, wal.ErrCorrupt) {
+		err = fmt.Errorf("%w\n%s", err, damaged)
+	}
 	debug.FreeOSMemory() // what only reading the store took
 	return master, err
 }
@@ -318,6 +327,9 @@ func (s *Server) AdminKeyFile() string {
 	return filepath.Join(s.options.Engine.Log.Dir, AdminKeyFile)
 }
 
+// damaged is what to do about a store that cannot be read.
+const damaged = "hookwheel check tells what is wrong with a store, hookwheel restore takes a backup."
+
 // Wait returns nil when ctx ends, or before that what keeps the server from
 // working. After an error the process should end without a Close, which would
 // wait for a storage that does not answer: whatever was acknowledged is on
@@ -329,9 +341,8 @@ func (s *Server) Wait(ctx context.Context) error {
 	case err := <-s.broken:
 		return err
 	case err := <-s.engine.Failed():
-		return fmt.Errorf("%w\nThe store in %s cannot be written or is damaged. Look at its disk, then start again; "+
-			"hookwheel check tells what is wrong with a store, hookwheel restore takes a backup",
-			cmp.Or(err, errors.New("the ledger has stopped")), s.options.Engine.Log.Dir)
+		return fmt.Errorf("%w\nThe store in %s cannot be written or is damaged. Look at its disk, then start again. %s",
+			cmp.Or(err, errors.New("the ledger has stopped")), s.options.Engine.Log.Dir, damaged)
 	}
 }
 
