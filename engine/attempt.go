@@ -126,7 +126,7 @@ func (w *worker) send(e *Engine, a *attempt) {
 	case w.response.Err != nil:
 		a.snippet = w.response.Err.Error()
 	case a.class != egress.Success:
-		a.snippet = string(w.response.Snippet)
+		a.snippet = withoutToken(string(w.response.Snippet), string(w.signed.Token()))
 	}
 }
 
@@ -142,6 +142,7 @@ func (w *worker) post(e *Engine, a *attempt, s *settings) {
 
 // put makes it at an event bus.
 func (w *worker) put(e *Engine, a *attempt, s *settings) {
+	w.signed.Reset()
 	w.entry = bridge.Entry{
 		Region: s.EventBridge.Region, Bus: s.bus, Source: s.EventBridge.Source, DetailType: a.event.Type,
 		Time: a.event.Occurred(), Detail: w.body, Deadline: a.start.Add(s.timeout),
@@ -188,13 +189,13 @@ func (w *worker) compose(e *Engine, a *attempt, s *settings) {
 		egress.Header{Name: "Content-Type", Value: contentTypes[a.render.ContentType()]},
 		egress.Header{Name: "User-Agent", Value: e.userAgent})
 	w.headers = append(w.headers, s.headers...)
+	w.signed.Reset()
 	if s.signer == nil {
 		return
 	}
 	w.ids = event.AppendID(w.ids[:0], a.event.ID, a.event.Livemode)
 	split := len(w.ids)
 	w.ids = delivery.ID{Event: a.event.ID, Endpoint: uint64(a.Endpoint), Replay: a.Replay}.AppendText(w.ids)
-	w.signed.Reset()
 	a.schemes = s.signer.Schemes()
 	a.secret = s.signer.Sign(&w.signed, &sign.Message{
 		ID: borrow(w.ids[:split]), DeliveryID: borrow(w.ids[split:]), EventType: a.event.Type,

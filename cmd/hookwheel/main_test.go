@@ -133,6 +133,13 @@ func binaryCommand(ctx context.Context, args ...string) *exec.Cmd {
 // startServe starts a server on dir and waits until it is ready.
 func startServe(t *testing.T, dir, address string, flags ...string) *serve {
 	t.Helper()
+	return startServeAs(t, "msg=ready", dir, address, flags...)
+}
+
+// startServeAs is startServe for another format of the log, in which a server
+// that is ready says so in another way.
+func startServeAs(t *testing.T, ready, dir, address string, flags ...string) *serve {
+	t.Helper()
 	s := &serve{t: t, dir: dir, address: address, log: &logWatch{grown: make(chan struct{})}, ended: make(chan error, 1)}
 	args := append([]string{"serve", "--dev", "--log-format", "logfmt", "--listen", address, "--data-dir", dir}, flags...)
 	s.cmd = binaryCommand(context.Background(), args...)
@@ -142,7 +149,7 @@ func startServe(t *testing.T, dir, address string, flags ...string) *serve {
 	}
 	go func() { s.ended <- s.cmd.Wait() }()
 	t.Cleanup(func() { s.end(syscall.SIGKILL) })
-	s.await("msg=ready")
+	s.await(ready)
 	return s
 }
 

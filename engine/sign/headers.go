@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding"
 	"hash"
@@ -41,6 +42,17 @@ func (h *Headers) At(i int) (name string, value []byte) {
 		end = h.fields[i+1].start
 	}
 	return h.fields[i].name, h.values[h.fields[i].start:end:end]
+}
+
+// Token returns the bearer token, the one header that shows a secret itself; nil
+// if there is none. It is valid as long as At's value.
+func (h *Headers) Token() []byte {
+	for i := range h.fields {
+		if name, value := h.At(i); name == headerBearer {
+			return bytes.TrimPrefix(value, []byte(bearerPrefix))
+		}
+	}
+	return nil
 }
 
 // begin starts a header; its value is what is appended to values until the

@@ -103,6 +103,8 @@ const (
 	headerStripe    = "Stripe-Signature"
 	headerGitHub    = "X-Hub-Signature-256"
 	headerBearer    = "Authorization"
+
+	bearerPrefix = "Bearer "
 )
 
 // DefaultPrefix begins the names of the headers that are not fixed by a
