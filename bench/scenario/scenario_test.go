@@ -235,6 +235,35 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Rows of a growth table are measured, and the engine is killed after each.
+func TestGrowth(t *testing.T) {
+	o := options(t)
+	o.Scale = 0.003
+	o.Only = []string{growFanOut.name, growOrganizations.name}
+	report, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][]string{{"1", "3"}, {"1", "3", "30"}} {
+		result := report.Results[i]
+		if result.Error != "" || len(result.Tables) != 1 || result.Took <= 0 {
+			t.Fatalf("%s: got %+v, want a table", result.Name, result)
+		}
+		var got []string
+		for _, row := range result.Tables[0].Rows {
+			got = append(got, row.Case)
+			for j, name := range []string{"per second", "CPU", "allocs", "lock wait", "RSS", "stored", "start"} {
+				if value := row.Values[j]; !(value > 0) && name != "lock wait" {
+					t.Errorf("%s %s: got %s %v, want more than none", result.Name, row.Case, name, value)
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got rows %q, want %q", result.Name, got, want)
+		}
+	}
+}
+
 // No rate is shown for an engine that does not do its job.
 func TestFaultsAreFound(t *testing.T) {
 	if testing.Short() {
