@@ -4,11 +4,14 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -106,6 +109,34 @@ func (p *Process) Kill() {
 	p.In.Close()
 	_ = p.cmd.Process.Kill() // fails only when it has ended
 	<-p.done
+}
+
+// Freeze stops the process where it is, for good: it can only be killed after
+// that. When Freeze returns, no thread of it will say anything any more; what
+// the kernel is doing for one goes on.
+func (p *Process) Freeze() error {
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID()))
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(threads, running) {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// running tells whether a thread still comes back to its program: it is neither
+// stopped nor, uninterruptibly, in the kernel, from where it gets no further
+// than to the stop.
+func running(stat string) bool {
+	text, err := os.ReadFile(stat)
+	_, state, found := bytes.Cut(text, []byte(") ")) // behind the name, which can hold anything but this
+	return err == nil && found && !bytes.ContainsAny(state[:1], "TDZX")
 }
 
 // tail keeps the last bytes written to it. Safe for concurrent use.

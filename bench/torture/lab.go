@@ -64,6 +64,7 @@ type lab struct {
 	receiver  *process.Process
 	producers []*process.Process
 	base      usage // of the server, before anything was sent
+	cleanups  []func() error
 }
 
 // Tried counts a fault that struck.
@@ -270,6 +271,9 @@ func (l *lab) close() error {
 	}
 	if l.ledger != nil {
 		faults = append(faults, l.ledger.Close())
+	}
+	for _, clean := range l.cleanups {
+		faults = append(faults, clean())
 	}
 	return errors.Join(faults...)
 }

@@ -60,6 +60,11 @@ var all = []scenario{
 	term,
 	idempotency,
 	receivers,
+	powercut,
+	fullDisk,
+	descriptors,
+	memoryLimit,
+	torn,
 	mutated,
 }
 

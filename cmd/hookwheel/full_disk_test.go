@@ -3,17 +3,18 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hookwheel/hookwheel/bench/disk"
 )
 
 // Answers to a POST, by status and code.
@@ -30,8 +31,8 @@ func TestFullDisk(t *testing.T) {
 		t.Skip("takes 20 s: not in short mode")
 	}
 	const reserve = 48 << 20
-	disk := mountDisk(t, 256<<20)
-	s := startServe(t, filepath.Join(disk, "data"), freeAddress(t),
+	d := mountDisk(t, 256<<20)
+	s := startServe(t, filepath.Join(d.Path, "data"), freeAddress(t),
 		"--disk-reserve", "48MiB", "--memtable-size", "8MiB", "--max-body-size", "4MiB", "--append-timeout", "2s")
 	to := newSink(t, 0)
 	answer := s.want(http.StatusCreated, "POST", "/v1/endpoints", fmt.Sprintf(`{"url":%q}`, to.URL))
@@ -43,21 +44,21 @@ func TestFullDisk(t *testing.T) {
 	path := "/v1/endpoints/" + endpoint
 	s.want(http.StatusOK, "POST", path+"/pause", "")
 	p.await(t, answerAccepted, 200) // which are owed now
-	fill(t, disk, reserve/4*3)
+	fill(t, d, reserve/4*3)
 	p.await(t, answerFull, 10)
 	s.wantUnready(t, "disk space is below the reserve, events are refused")
 	s.want(http.StatusOK, "POST", path+"/resume", "")
 	to.await(t, p.accepted(), 10*time.Second)
 	s.wantIdle(t)
 	p.await(t, answerFull, 10) // still
-	s.recovers(t, disk, p)
+	s.recovers(t, d, p)
 
-	fill(t, disk, 0)
+	fill(t, d, 0)
 	p.await(t, answerFull, 10)
 	s.wantUnready(t, "disk space is below half the reserve, everything is refused")
 	s.want(http.StatusOK, "GET", "/v1/events/"+p.accepted()[0], "")
 	s.wantIdle(t)
-	s.recovers(t, disk, p)
+	s.recovers(t, d, p)
 
 	ids := p.end()
 	to.await(t, ids, 10*time.Second)
@@ -73,71 +74,36 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// mountDisk makes a disk of so many bytes, with a filesystem, for as long as
-// the test runs.
-func mountDisk(t *testing.T, size int64) string {
+// mountDisk makes a disk of so many bytes for as long as the test runs.
+func mountDisk(t *testing.T, size int64) *disk.Disk {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount a disk")
+	d, err := disk.Make(t.TempDir(), size)
+	if errors.Is(err, disk.ErrUnsupported) {
+		t.Skip(err)
 	}
-	for _, tool := range []string{"mkfs.ext4", "mount", "umount"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("a disk cannot be made: %v", err)
-		}
-	}
-	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, size); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("mkfs.ext4", "-q", "-m", "0", image).CombinedOutput(); err != nil {
-		t.Fatalf("mkfs.ext4: %v\n%s", err, out)
-	}
-	if out, err := exec.Command("mount", "-o", "loop", image, dir).CombinedOutput(); err != nil {
-		t.Skipf("this system mounts no loop devices: %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v\n%s", err, out)
-		}
-	})
-	return dir
-}
-
-// fill takes up all space of a disk but so many bytes.
-func fill(t *testing.T, disk string, leave int64) {
-	t.Helper()
-	var have syscall.Statfs_t
-	if err := syscall.Statfs(disk, &have); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.Create(filepath.Join(disk, "filler"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	if leave > 0 {
-		if err := syscall.Fallocate(int(file.Fd()), 0, 0, int64(have.Bavail)*have.Bsize-leave); err != nil {
-			t.Fatalf("fallocate: %v", err)
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
 		}
-		return
-	}
-	for _, piece := range []int{1 << 20, 4 << 10, 1} { // until not even one more fits
-		for err = error(nil); err == nil; {
-			_, err = file.Write(make([]byte, piece))
-		}
-		if err := err.(*os.PathError); err.Err != syscall.ENOSPC {
-			t.Fatal(err)
-		}
+	})
+	return d
+}
+
+// fill takes up all space of a disk but so many bytes.
+func fill(t *testing.T, d *disk.Disk, leave int64) {
+	t.Helper()
+	if err := d.Fill(leave); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // recovers removes what fills the disk and waits until events are accepted.
-func (s *serve) recovers(t *testing.T, disk string, p *persistent) {
+func (s *serve) recovers(t *testing.T, d *disk.Disk, p *persistent) {
 	t.Helper()
-	if err := os.Remove(filepath.Join(disk, "filler")); err != nil {
+	if err := d.Empty(); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()

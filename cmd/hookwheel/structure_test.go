@@ -18,7 +18,7 @@ const module = "github.com/hookwheel/hookwheel/"
 // its own, and within a layer what stands under allowed. So data flows one way
 // and every package can be understood from the bottom up.
 var layers = [][]string{
-	{"engine/codec", "engine/json", "engine/wheel", "engine/retry", "engine/secret", "engine/egress", "engine/egress/dnstest", "bench/measure", "bench/payload", "bench/proof"},
+	{"engine/codec", "engine/json", "engine/wheel", "engine/retry", "engine/secret", "engine/egress", "engine/egress/dnstest", "bench/disk", "bench/measure", "bench/payload", "bench/proof"},
 	{"engine/event", "engine/sign", "engine/bridge", "engine/bridge/bridgetest", "bench/sink", "bench/load", "bench/process", "bench/scenario", "bench/torture"},
 	{"engine/delivery", "engine/endpoint"},
 	{"wal/kv/kvtest"},
@@ -64,7 +64,7 @@ var doors = map[string][]string{
 var forbidden = map[string][]string{
 	"bench/load": {"engine", "wal", "httpapi"}, "bench/sink": {"engine", "wal", "httpapi"},
 	"bench/scenario": {"engine", "wal", "httpapi"}, "bench/measure": {"engine", "wal", "httpapi"},
-	"bench/payload": {"engine", "wal", "httpapi"}, "bench/process": {"engine", "wal", "httpapi"},
+	"bench/disk": {"engine", "wal", "httpapi"}, "bench/payload": {"engine", "wal", "httpapi"}, "bench/process": {"engine", "wal", "httpapi"},
 	"bench/proof": {"engine", "wal", "httpapi", "bench"}, "bench/torture": {"engine", "wal", "httpapi"},
 }
 
