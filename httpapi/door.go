@@ -90,7 +90,7 @@ const connectionsFamily = "hookwheel_http_connections"
 
 // accept serves connections until shut or until the listener fails.
 func (d *door) accept(ln net.Listener) error {
-	return d.http.Serve(lingeringListener{Listener: ln, ended: &d.ended})
+	return d.http.Serve(lingeringListener{Listener: patientListener{ln, d.options.Logger}, ended: &d.ended})
 }
 
 // shut closes the door and waits for the requests behind it.
