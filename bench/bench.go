@@ -8,6 +8,7 @@
 //
 // The second is the Go benchmarks of this package, `make bench-go`: signing by
 // size of the body, matching by number of endpoints, timers by how many wait,
-// appends by number of writers, posts by fan-out. Benchmarks of single
-// functions lie beside them. Nothing here is part of what runs in production.
+// appends by number of writers, posts by fan-out. Benchmarks of single pieces
+// lie beside them: taking in a request, packing records, applying them,
+// rendering, sending, deciding about a retry. Nothing here is part of what runs in production.
 package bench

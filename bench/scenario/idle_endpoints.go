@@ -11,7 +11,6 @@ import (
 var idleEndpoints = scenario{
 	name:  "idle-endpoints",
 	about: "100,000 endpoints that are owed nothing: memory and time to start",
-	runs:  1,
 	once: func(ctx context.Context, l *lab) (run, error) {
 		e, err := l.startEngine(ctx)
 		if err != nil {
