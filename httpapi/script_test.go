@@ -20,20 +20,25 @@ const maxEventSize = 2000
 const scripts = "../testdata/api"
 
 // Every field and status of every dialect stands in some script, and is as the
-// OpenAPI document says.
+// OpenAPI document says. Every operation that changes something leaves an entry in
+// the audit.
 func TestScripts(t *testing.T) {
+	audit := newAuditWatch()
 	for _, dialect := range dialectDirs(t) {
 		t.Run(dialect, func(t *testing.T) {
 			apitest.Run(t, filepath.Join(scripts, dialect), *update, func(t *testing.T) apitest.Side {
 				e := apitest.Open(t)
 				all := dialects(e)
+				client := check(t, apitest.Serve(t, e, all...), description(t, all))
+				client.Transport = &watched{audit, client.Transport.(*checked), e.Ledger()}
 				return apitest.Side{
-					Client: check(t, apitest.Serve(t, e, all...), description(t, all)),
+					Client: client,
 					Settle: func() { apitest.Settle(t, e.Ledger()) },
 				}
 			})
 		})
 	}
+	audit.check(t)
 }
 
 // What a dialect takes over from a document, some script of it shows.

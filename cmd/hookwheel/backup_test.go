@@ -28,6 +28,10 @@ func TestBackup(t *testing.T) {
 	if code, out, errs := run(t, append(append([]string{"backup"}, local...), "nightly/1")...); code != 0 || !strings.Contains(out, "backup made in "+filepath.Join(backups, "nightly/1")) {
 		t.Fatalf("backup: got %d %s%s", code, out, errs)
 	}
+	noted := s.want(http.StatusOK, "GET", "/v1/audit?object=nightly/1", "")["data"].([]any)
+	if len(noted) != 1 || noted[0].(map[string]any)["object_type"] != "backup" || noted[0].(map[string]any)["actor"] != "key_admin" {
+		t.Errorf("audit of the backup: got %v, want one entry by the admin key", noted)
+	}
 	for path, want := range map[string]int{"nightly/1": http.StatusConflict, "../out": http.StatusBadRequest, "/tmp/out": http.StatusBadRequest, "": http.StatusBadRequest} {
 		s.want(want, "POST", "/v1/backups", `{"path":"`+path+`"}`)
 	}

@@ -38,6 +38,7 @@ const (
 	auditKey          = "api_key"
 	auditClient       = "oauth_client"
 	auditReplay       = "replay"
+	auditBackup       = "backup"
 )
 
 // describeChange says what a change is about to do; nil = nothing to note.
@@ -123,6 +124,8 @@ func (pt *partition) describeCommand(c *Command) *AuditEntry {
 		return nil
 	case Erase, StartErase: // who deletes an organization has a change of it
 		return nil
+	case NoteBackup:
+		entry.Verb, entry.Kind, entry.Object = "create", auditBackup, c.Backup
 	case FinishErase:
 		entry.Verb, entry.Kind, entry.Object = string(Erase), auditOrganization, c.Organization
 	case Retry, Cancel, Replay:

@@ -138,6 +138,8 @@ func (pt *partition) applyCommand(b *kv.Batch, r *wal.Rec, c *Command, v *Verdic
 	case NoteUses:
 		pt.noteUses(b, c.Uses)
 		return nil, nil
+	case NoteBackup:
+		return nil, nil
 	case Erase:
 		return nil, pt.erase(b, r, c.Organization)
 	case StartErase:

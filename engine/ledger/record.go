@@ -53,6 +53,7 @@ const (
 	Expire         Verb = "expire"          // everything of events before Before
 	Forget         Verb = "forget"          // idempotency keys that expired before BeforeTime, the audit from before AuditBefore
 	NoteUses       Verb = "note_uses"       // API keys: when they were used last
+	NoteBackup     Verb = "note_backup"     // Backup: nothing changes, it is for the audit
 	Erase          Verb = "erase"           // an organization: the rows of all that it has
 	StartErase     Verb = "start_erase"     // a deleted organization that has something again
 	FinishErase    Verb = "finish_erase"    // a deleted organization of which nothing is left
@@ -77,6 +78,7 @@ type Command struct {
 	BeforeTime   int64            `json:"before_time,omitempty"`  // Unix ms
 	AuditBefore  int64            `json:"audit_before,omitempty"` // Unix ms
 	Uses         map[string]int64 `json:"uses,omitempty"`         // by key id; Unix ms
+	Backup       string           `json:"backup,omitempty"`       // its path below the directory of backups
 }
 
 // Organization is a tenant. Everything but itself, its keys and its clients

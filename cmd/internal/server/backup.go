@@ -45,7 +45,7 @@ func (s *Server) backUp(c *wire.Ctx) error {
 	}
 	dir := filepath.Join(s.options.BackupDir, request.Path)
 	started := time.Now()
-	switch err := s.engine.Store().Checkpoint(dir); {
+	switch err := s.engine.Backup(c.Context(), dir, request.Path, c.Audit()); {
 	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR): // the second: something on the way to it is a file
 		return wire.Conflict(wire.CodeConflict, "there is something at that path already")
 	case err != nil:
