@@ -73,6 +73,11 @@ bench-go: ## Go benchmarks of the hot pieces, COUNT (1) times
 torture: build ## every fault, as long as a release deserves; TORTUREFLAGS="--scenario kill --seed 1"
 	bin/hookwheel torture --long $(TORTUREFLAGS)
 
+.PHONY: powercuts
+powercuts: ## 10,000 simulated power cuts of the log and of the engine, at random operations
+	go test ./wal -run '^TestCrash$$' -seeds 10000 -timeout 4h
+	go test ./engine -run '^TestPowerCuts$$' -seeds 10000 -timeout 4h
+
 .PHONY: golden
 golden: ## rewrite the expected output of the golden-file tests; read the diff before committing
 	@packages=$$(grep -rl --include='*_test.go' 'flag\.Bool("update"' . | xargs -r -n1 dirname | sort -u); \
