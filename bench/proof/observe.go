@@ -190,29 +190,30 @@ func (a *API) observeAttempts(ctx context.Context, s *State) error {
 	return nil
 }
 
-// trespassed is how many things of each other tenant a tenant tries to see.
+// trespassed is how many of its endpoints, events and deliveries others try to
+// see of each tenant.
 const trespassed = 5
 
 // trespass asks, as each tenant, for things of the others by their ids. None
 // may be found.
 func (a *API) trespass(ctx context.Context, s *State, endpoints []*Endpoint) error {
 	paths := map[string][]string{} // by the organization whose they are
-	add := func(org, path string) {
-		if len(paths[org]) < 4*trespassed {
-			paths[org] = append(paths[org], path)
+	count := map[string]int{}
+	add := func(org, kind string, more ...string) {
+		if count[org+kind]++; count[org+kind] <= trespassed {
+			paths[org] = append(paths[org], more...)
 		}
 	}
-	for _, e := range endpoints[:min(len(endpoints), trespassed)] {
-		add(e.Org, "/v1/endpoints/"+e.ID)
-		add(e.Org, "/v1/endpoints/"+e.ID+"/deliveries")
+	for _, e := range endpoints {
+		if !e.Deleted() {
+			add(e.Org, "endpoint", "/v1/endpoints/"+e.ID, "/v1/endpoints/"+e.ID+"/stats")
+		}
 	}
 	for _, e := range s.Events {
-		add(e.Org, "/v1/events/"+e.ID)
+		add(e.Org, "event", "/v1/events/"+e.ID, "/v1/events/"+e.ID+"/deliveries")
 	}
 	for _, d := range s.Deliveries {
-		if len(paths[d.Org]) == 4*trespassed {
-			paths[d.Org] = append(paths[d.Org], "/v1/deliveries/"+d.ID, "/v1/deliveries/"+d.ID+"/attempts")
-		}
+		add(d.Org, "delivery", "/v1/deliveries/"+d.ID, "/v1/deliveries/"+d.ID+"/attempts")
 	}
 	for _, intruder := range a.Orgs() {
 		for org, list := range paths {
