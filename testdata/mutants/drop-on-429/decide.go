@@ -27,6 +27,8 @@ func (l *lane) finished(a *attempt, now int64) {
 		delete(l.open, a.key())
 		l.expect(now)
 		return
+	case l.erased():
+		return // nothing is to be kept of it, and what the receiver said least of all
 	case a.class == egress.Local && l.forgotten:
 		return // there is no line to go back to
 	case a.class == egress.Local:

@@ -129,9 +129,18 @@ func (pt *partition) forget(b *kv.Batch, before int64) error {
 // keyPrefixes begin the rows that an organization has in the table of keys, one
 // for each scope.
 func (pt *partition) keyPrefixes(org string) []kv.Key {
-	prefixes := []kv.Key{text(pt.key(tableIdempotency).U8(byte(answerScope)), org)}
-	for scope := event.API; scope <= event.Test; scope++ {
+	var prefixes []kv.Key
+	for _, scope := range keyScopes() {
 		prefixes = append(prefixes, text(pt.key(tableIdempotency).U8(byte(scope)), org))
 	}
 	return prefixes
+}
+
+// keyScopes are all the scopes that keys can have.
+func keyScopes() []event.Source {
+	scopes := []event.Source{answerScope}
+	for scope := event.API; scope <= event.Test; scope++ {
+		scopes = append(scopes, scope)
+	}
+	return scopes
 }

@@ -169,7 +169,7 @@ func (h *Headers) github(m *Message, keys []*signingKey) {
 func (h *Headers) bearer(m *Message, keys []*signingKey) {
 	if key := newest(keys, m.At); key != nil {
 		h.begin(headerBearer)
-		h.values = append(h.values, "Bearer "...)
+		h.values = append(h.values, bearerPrefix...)
 		h.values = append(h.values, key.Value.Reveal()...)
 	}
 }
