@@ -223,7 +223,7 @@ func retryAfter(m *model, f *finder) {
 // struck reports whether the server crashed in a time, so that it may not have
 // written what happened at the beginning of it.
 func (m *model) struck(from, to int64) bool {
-	return slices.ContainsFunc(m.crashes, func(c span) bool { return c.from <= to && c.to >= from })
+	return slices.ContainsFunc(m.crashes, func(c span) bool { return c.from <= to && c.to+int64(m.Slack) >= from })
 }
 
 // stopped is that what is told to stop stops. By the server's clock, an attempt

@@ -323,13 +323,14 @@ func (m *model) crashed(attempt, repeated *receipt) bool {
 }
 
 // lostIn reports whether a crash came so soon after an attempt, or during it,
-// that the outcome may not have been written.
+// that the outcome may not have been written. A busy receiver reads a request
+// when its sender is gone already.
 func (m *model) lostIn(c span, attempt *receipt) bool {
 	ended := attempt.at + int64(attempt.Delay)*int64(time.Millisecond)
 	if attempt.Status == 0 {
 		ended = attempt.at + int64(m.Timeout)
 	}
-	return attempt.at <= c.to && ended >= c.from-int64(m.Unrecorded+m.Slack)
+	return attempt.at-int64(m.Slack) <= c.to && ended >= c.from-int64(m.Unrecorded+m.Slack)
 }
 
 // lost counts the attempts whose outcomes crashes may have taken.

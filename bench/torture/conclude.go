@@ -39,6 +39,10 @@ func (l *lab) conclude(ctx context.Context) (*proof.Verdict, error) {
 	if state.Retained, err = l.release(ctx); err != nil {
 		return nil, err
 	}
+	if err := l.stalls.end(); err != nil {
+		return nil, err
+	}
+	l.Rules.Slack += l.stalls.longest
 	verdict := proof.Check(records, state, l.Rules)
 	if verdict.Accepted == 0 || verdict.Owed == 0 {
 		return verdict, errors.New("nothing was accepted and owed, so nothing is proved")

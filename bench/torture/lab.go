@@ -64,6 +64,7 @@ type lab struct {
 	receiver  *process.Process
 	producers []*process.Process
 	base      usage // of the server, before anything was sent
+	stalls    *stalls
 	cleanups  []func() error
 }
 
@@ -81,6 +82,9 @@ func newLab(ctx context.Context, o Options, dir string, random *rand.Rand) (l *l
 		return nil, err
 	}
 	if l.ledger, err = proof.OpenLedger(filepath.Join(l.ledgers(), "admin.jsonl")); err != nil {
+		return nil, err
+	}
+	if l.stalls, err = watchStalls(l.Dir); err != nil {
 		return nil, err
 	}
 	if err := l.makeServer(); err != nil {
@@ -266,6 +270,9 @@ func (l *lab) close() error {
 		l.receiver.Kill()
 	}
 	var faults []error
+	if l.stalls != nil {
+		faults = append(faults, l.stalls.end())
+	}
 	if l.Server != nil {
 		faults = append(faults, l.Server.close())
 	}
