@@ -92,6 +92,9 @@ func (f *fixture) pastOf(rng *rand.Rand) (all []*endpoint.Endpoint) {
 			if rng.IntN(20) == 0 {
 				ev.Target = uint64(all[2*rng.IntN(4)].Key)
 			}
+			if rng.IntN(10) == 0 {
+				withKey(ev, fmt.Sprint(rng.IntN(100)), 1, startTime) // often a duplicate
+			}
 			events = append(events, ev)
 		}
 		if len(events) > 0 {

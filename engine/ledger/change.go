@@ -236,8 +236,8 @@ func (pt *partition) isOwed(m *member, ref Ref) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	accepted, err := pt.isAccepted(ev, ref.Pos)
-	return accepted && ref.Replay == 0 && ev.Organization == m.Organization && m.Owes(uint64(ref.Pos), ev) == endpoint.Owed, err
+	duplicate, err := pt.isDuplicate(ref.Pos)
+	return !duplicate && ref.Replay == 0 && ev.Organization == m.Organization && m.Owes(uint64(ref.Pos), ev) == endpoint.Owed, err
 }
 
 // cancel ends a delivery that waits, or that was never tried.

@@ -43,6 +43,7 @@ func (pt *partition) expire(b *kv.Batch, c *Command) error {
 		return err
 	}
 	pt.expired = c.Before
+	pt.sinceFlush = flushRecords // a start need not count again what is gone
 	return nil
 }
 
@@ -173,6 +174,8 @@ func (pt *partition) dropEvents(b *kv.Batch, c *Command) error {
 		b.DeleteRange(prefix, slices.Clone(prefix).U64(uint64(c.Before)))
 	})
 	b.DeleteRange(pt.key(tableTime), pt.key(tableTime).U32(minute))
+	// What this expiry takes can be read until the log is trimmed.
+	b.DeleteRange(pt.key(tableDuplicate), pt.duplicateKey(pt.expired))
 	return err
 }
 

@@ -69,9 +69,13 @@ func (l *Ledger) EventsAfter(p int, after, upTo wal.Pos, visit func(wal.Pos, *ev
 
 // accepted is EventsAfter with a visit that may fail.
 func (pt *partition) accepted(after, upTo wal.Pos, visit func(wal.Pos, *event.Event) (more bool, err error)) error {
+	twice, err := pt.duplicatesAfter(after, upTo)
+	if err != nil {
+		return err
+	}
 	var ev event.Event
 	var failed error
-	err := pt.log.Scan(pt.p, after, upTo, func(r wal.Rec) bool {
+	err = pt.log.Scan(pt.p, after, upTo, func(r wal.Rec) bool {
 		if isErased(r) {
 			return true
 		}
@@ -79,15 +83,14 @@ func (pt *partition) accepted(after, upTo wal.Pos, visit func(wal.Pos, *event.Ev
 		if failed = ev.Decode(r.Data); failed != nil {
 			return false
 		}
-		more, err := pt.isAccepted(&ev, r.Pos)
-		if err != nil || !more {
-			failed = err
-			return err == nil
+		if twice.has(r.Pos) {
+			return true
 		}
+		var more bool
 		more, failed = visit(r.Pos, &ev)
 		return more && failed == nil
 	})
-	return errors.Join(err, failed)
+	return errors.Join(err, failed, twice.Close())
 }
 
 // isErased reports whether a record is an event whose data was wiped with its

@@ -235,16 +235,6 @@ func (pt *partition) recount(applied wal.Pos) error {
 	})
 }
 
-// isAccepted tells an event from a duplicate, which is in the log too but has
-// no row of its own.
-func (pt *partition) isAccepted(ev *event.Event, at wal.Pos) (bool, error) {
-	if ev.Idempotency.Lifetime == 0 {
-		return true, nil
-	}
-	row, found, err := pt.eventRow(ev.Organization, ev.ID)
-	return found && row.pos == at, err
-}
-
 // register makes an endpoint known, new or changed.
 func (pt *partition) register(e *endpoint.Endpoint) *member {
 	m := pt.mu.members[e.Key]

@@ -173,3 +173,26 @@ func TestPostEndsWithItsContext(t *testing.T) {
 	checkErr(t, "post to a stopped ledger", err, ErrStopped)
 	f.start()
 }
+
+// What is in the log twice is read once, by those who read the log, and is
+// forgotten with the events of its time.
+func TestDuplicatesAreNotRead(t *testing.T) {
+	f := newLedger(t, 1)
+	e := f.create("org_a", "ed_1")
+	var accepted []wal.Pos
+	for i := range 30 {
+		if v := f.post(withKey(f.newEvent("org_a", "a"), fmt.Sprint(i%7, i/20), 1, startTime)); !v.Duplicate {
+			accepted = append(accepted, v.Pos)
+		}
+	}
+	for range 2 {
+		check(t, "events owed", fmt.Sprint(f.owedAfter(e, 0, f.Applied(0))), fmt.Sprint(accepted))
+		check(t, "events owed behind one", fmt.Sprint(f.owedAfter(e, accepted[5], accepted[9])), fmt.Sprint(accepted[6:10]))
+		f.restart(true)
+	}
+	check(t, "duplicates", f.count(tableDuplicate), 30-len(accepted))
+	f.expire(f.postType("org_a", "a"))
+	check(t, "duplicates that can still be read", f.count(tableDuplicate), 30-len(accepted))
+	f.expire(f.postType("org_a", "a"))
+	check(t, "duplicates after retention", f.count(tableDuplicate), 0)
+}

@@ -31,6 +31,7 @@ import (
 //	running      org · id                     – (index of the replays that run)
 //	replay line  org · id · ep                pos after the last event replayed
 //	audit        record id                    AuditEntry as JSON
+//	duplicate    pos                          – (events that are in the log, but were not accepted)
 //
 // The retry index begins with the endpoint, not with the time: a lane has one
 // timer in the wheel, for its own earliest entry, and reads its own range when
@@ -53,6 +54,7 @@ const (
 	tableRunning
 	tableReplayLine
 	tableAudit
+	tableDuplicate
 	tableEnd
 )
 

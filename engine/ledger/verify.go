@@ -119,6 +119,7 @@ var verifiedTables = []verifiedTable{
 	{tableRunning, "running replay job", []keyPart{partOrg, partID}, (*verifier).running},
 	{tableReplayLine, "line of a replay job", []keyPart{partOrg, partID, partEndpoint}, (*verifier).replayLine},
 	{tableAudit, "audit entry", []keyPart{partID}, (*verifier).audit},
+	{tableDuplicate, "duplicate", []keyPart{partPos}, (*verifier).duplicate},
 }
 
 // verifier verifies one partition.

@@ -61,6 +61,10 @@ func (v *verifier) time(value []byte) error {
 	return cmp.Or(err, v.inLog(at))
 }
 
+func (v *verifier) duplicate(value []byte) error {
+	return cmp.Or(v.empty(value), v.inLog(wal.Pos(v.at.pos)))
+}
+
 func (v *verifier) lane(value []byte) error {
 	var lane Lane
 	if err := lane.decode(value); err != nil {
