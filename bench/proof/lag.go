@@ -3,6 +3,7 @@ package proof
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -53,16 +54,16 @@ func LagOf(records []Record, endpoint string) Lag {
 	return lagOf(took)
 }
 
-// LagOfPosts is how long the server took to answer the posts of a ledger that
-// it answered, and how many of them it did not accept.
-func LagOfPosts(records []Record) (lag Lag, refused int) {
+// LagOfPosts is how long the server took to answer the posts of a producer, and
+// how many it did not answer or not accept.
+func LagOfPosts(records []Record, producer string) (lag Lag, refused int) {
 	began := map[string]int64{}
 	var took []time.Duration
 	for i := range records {
 		switch r := &records[i]; {
-		case r.Intent != nil:
+		case r.Intent != nil && strings.HasPrefix(r.Intent.Post, producer+"."):
 			began[r.Intent.Post] = r.Mono
-		case r.Answer != nil:
+		case r.Answer != nil && began[r.Answer.Post] != 0:
 			took = append(took, time.Duration(r.Mono-began[r.Answer.Post]))
 			if r.Answer.Status/100 != 2 {
 				refused++

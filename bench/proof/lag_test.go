@@ -14,16 +14,18 @@ func TestLag(t *testing.T) {
 		return Record{Mono: ms(at), Receipt: &Receipt{Endpoint: endpoint, ID: id}}
 	}
 	records := []Record{
-		{Mono: ms(0), Intent: &Intent{Post: "p1"}},
-		{Mono: ms(1), Intent: &Intent{Post: "p2"}},
+		{Mono: ms(1), Intent: &Intent{Post: "p.1"}},
+		{Mono: ms(2), Intent: &Intent{Post: "p.2"}},
+		{Mono: ms(2), Intent: &Intent{Post: "q.1"}},
+		answer(400, "q.1", "", 202),
 		receipt(5, "e", "one"), // before the answer
-		answer(6, "p1", "one", 202),
-		answer(11, "p2", "two", 202),
-		receipt(21, "e", "two"),
+		answer(7, "p.1", "one", 202),
+		answer(12, "p.2", "two", 202),
+		receipt(22, "e", "two"),
 		receipt(500, "e", "two"), // again
 		receipt(600, "other", "one"),
-		{Mono: ms(700), Intent: &Intent{Post: "p3"}},
-		answer(703, "p3", "", 503),
+		{Mono: ms(700), Intent: &Intent{Post: "p.3"}},
+		answer(703, "p.3", "", 503),
 	}
 	if got, want := LagOf(records, "e"), (Lag{Of: 2, P50: 10 * time.Millisecond, P99: 10 * time.Millisecond, Most: 10 * time.Millisecond}); got != want {
 		t.Errorf("of an endpoint: got %v, want %v", got, want)
@@ -31,7 +33,7 @@ func TestLag(t *testing.T) {
 	if got := LagOf(records, "nobody"); got != (Lag{}) {
 		t.Errorf("of nobody: got %v, want zeros", got)
 	}
-	got, refused := LagOfPosts(records)
+	got, refused := LagOfPosts(records, "p")
 	if want := (Lag{Of: 3, P50: 6 * time.Millisecond, P99: 10 * time.Millisecond, Most: 10 * time.Millisecond}); got != want || refused != 1 {
 		t.Errorf("of posts: got %v, %d refused, want %v, 1", got, refused, want)
 	}

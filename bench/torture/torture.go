@@ -60,6 +60,7 @@ var all = []scenario{
 	term,
 	idempotency,
 	receivers,
+	producers,
 	powercut,
 	fullDisk,
 	descriptors,

@@ -1,0 +1,66 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hookwheel/hookwheel/bench/proof"
+)
+
+// producers lets hostile clients loose on the server, beside one that behaves,
+// whose posts must all be accepted, and soon.
+var producers = scenario{
+	name: "producers", about: "clients that dawdle, lie about lengths, never end, leave, do not read, and come by thousands, beside one that behaves",
+	longRounds: 2,
+	run: func(ctx context.Context, l *lab) error {
+		l.Server.Flags = append(l.Server.Flags, "--read-timeout", readTimeout.String(), "--max-connections", "12000")
+		if err := l.Populate(ctx); err != nil {
+			return err
+		}
+		duration, crowd := 6*time.Second, 1000
+		if l.Long {
+			duration, crowd = time.Minute, 10_000
+		}
+		r, err := l.newRabble(crowd)
+		if err != nil {
+			return err
+		}
+		stop := r.start(ctx)
+		err = l.behaves(ctx, duration)
+		return errors.Join(err, stop(), r.held(), l.served())
+	},
+}
+
+// readTimeout is what the server gives a client to send a request.
+const readTimeout = 2 * time.Second
+
+const politeProducer = "polite"
+
+// behaves starts the producer that behaves, which keeps its connections and has
+// all kinds of posts, also batches with a line that is wrong.
+func (l *lab) behaves(ctx context.Context, duration time.Duration) error {
+	polite := proof.ProducerConfig{Name: politeProducer, Workers: 8, Rate: postRate / 2, Batches: 0.2, Keyed: 0.5}
+	if err := l.ProduceAs(ctx, polite); err != nil {
+		return err
+	}
+	if err := l.ProduceAs(ctx, proof.ProducerConfig{Name: "sloppy", Workers: 2, Rate: 10, Batches: 0.8, Keyed: 0.5, Bad: 0.5, Repeats: 0.2}); err != nil {
+		return err
+	}
+	return errors.Join(l.Sleep(ctx, duration, duration), l.EndProducers())
+}
+
+// served is that everything of the polite producer was accepted, and soon.
+func (l *lab) served() error {
+	records, err := proof.ReadLedgers(l.ledgers())
+	if err != nil {
+		return err
+	}
+	lag, refused := proof.LagOfPosts(records, politeProducer)
+	l.Progress(fmt.Sprintf("  the polite producer was answered after %v", lag))
+	if lag.Of == 0 || refused > 0 || lag.P99 > hurtBy {
+		return fmt.Errorf("the producer that behaves had %d posts refused, and was answered after %v, want none, and 99%% within %v", refused, lag, hurtBy)
+	}
+	return nil
+}
