@@ -33,11 +33,15 @@ type rabble struct {
 	faults map[string]error // by kind
 }
 
-// rabbleEach is how many of each kind are at it at once.
-const rabbleEach = 8
+// How many of each kind are at it at once, and how long one rests before it
+// comes again: what is tried is the server's patience, not the machine's speed.
+const (
+	rabbleEach = 8
+	rabbleRest = 200 * time.Millisecond
+)
 
 // patience is how long the server may keep a connection that is of no use.
-const patience = readTimeout + 5*time.Second
+const patience = readTimeout + 15*time.Second
 
 // rabbleKinds are what a client does with a fresh connection.
 var rabbleKinds = [...]struct {
@@ -75,6 +79,7 @@ func (r *rabble) start(ctx context.Context) (stop func() error) {
 				for ctx.Err() == nil {
 					r.note(kind.name, r.once(ctx, kind.do))
 					r.served[i].Add(1)
+					rest(ctx)
 				}
 			})
 		}
@@ -98,10 +103,7 @@ func (r *rabble) start(ctx context.Context) (stop func() error) {
 func (r *rabble) once(ctx context.Context, do func(*rabble, net.Conn) error) error {
 	c, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", r.address)
 	if err != nil {
-		select { // the server is busy with all the others
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-		}
+		rest(ctx) // the server is busy with all the others
 		return nil
 	}
 	defer c.Close()
@@ -114,6 +116,13 @@ func (r *rabble) once(ctx context.Context, do func(*rabble, net.Conn) error) err
 		return fmt.Errorf("the server kept the connection for %v", patience)
 	}
 	return nil
+}
+
+func rest(ctx context.Context) {
+	select {
+	case <-time.After(rabbleRest):
+	case <-ctx.Done():
+	}
 }
 
 func (r *rabble) note(kind string, err error) {
@@ -229,7 +238,6 @@ func (r *rabble) leave(c net.Conn) error {
 	if err == nil {
 		_, err = io.WriteString(c, r.head(fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)))+body)
 	}
-	time.Sleep(10 * time.Millisecond) // so that it does not fill the disk
 	return err
 }
 
