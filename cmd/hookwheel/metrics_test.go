@@ -65,6 +65,13 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: got %q, want %s", name, regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(name)+` .*$`).FindString(text), want)
 		}
 	}
+	for _, used := range []string{"attempts_in_flight", "live_payload_bytes", "log_pending_bytes", "outcomes_unwritten", "http_connections"} {
+		for _, name := range []string{used, used + "_limit"} {
+			if !strings.Contains(text, "\n# TYPE hookwheel_"+name+" gauge\n") {
+				t.Errorf("hookwheel_%s: got none, want what is used and its bound side by side", name)
+			}
+		}
+	}
 	t.Logf("%d families, %d series, %d before anything was posted, %d bytes", families, len(all), before, len(text))
 }
 
