@@ -96,8 +96,8 @@ func (pt *partition) seekByType(e *endpoint.Endpoint, after, upTo wal.Pos) (foun
 	}
 	defer it.Close()
 	types := pt.typesOf(it, e.Organization, e.PatternsWithin(uint64(after), uint64(upTo)))
-	if len(types) > maxTypes {
-		return nil, after, it.Err()
+	if err := it.Err(); err != nil || len(types) > maxTypes {
+		return nil, after, err
 	}
 	through = upTo
 	for _, prefix := range slices.Sorted(maps.Keys(types)) {
@@ -110,9 +110,12 @@ func (pt *partition) seekByType(e *endpoint.Endpoint, after, upTo wal.Pos) (foun
 				found, through = earliest(found, through)
 			}
 		}
+		if err := it.Err(); err != nil { // the next seek would forget it
+			return nil, after, err
+		}
 	}
 	found, through = earliest(found, through)
-	return found, through, it.Err()
+	return found, through, nil
 }
 
 // earliest keeps as many of what was found as are to be read, in order, and
@@ -144,7 +147,7 @@ func (pt *partition) typesOf(it *kv.Iter, org string, patterns []endpoint.Patter
 				ok = it.SeekGE(kv.PrefixEnd(prefix))
 			}
 		}
-		if len(types) > maxTypes {
+		if len(types) > maxTypes || it.Err() != nil {
 			break
 		}
 	}
