@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -51,6 +52,16 @@ func (a *API) Orgs() []string {
 	}
 	slices.Sort(orgs)
 	return orgs
+}
+
+// At returns an API of another server that has the same organizations and keys.
+func (a *API) At(url string) *API {
+	other := NewAPI(url, a.Admin)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.Copy(other.keys, a.keys)
+	other.secret = slices.Clone(a.secret)
+	return other
 }
 
 // plant remembers a secret, which from now on must not be found anywhere.

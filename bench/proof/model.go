@@ -238,7 +238,9 @@ func Told(records []Record) map[string]bool {
 	for i := range records {
 		if a := records[i].Answer; a != nil {
 			for _, r := range a.Results {
-				told[r.ID] = true
+				if r.ID != "" {
+					told[r.ID] = true
+				}
 			}
 		}
 	}

@@ -87,29 +87,32 @@ func newLab(ctx context.Context, o Options, dir string, random *rand.Rand) (l *l
 	if l.stalls, err = watchStalls(l.Dir); err != nil {
 		return nil, err
 	}
-	if err := l.makeServer(); err != nil {
+	if l.Server, err = l.newServer(filepath.Join(l.Dir, "data"), filepath.Join(l.Dir, "server")); err != nil {
 		return nil, err
 	}
+	l.Server.Flags = append(l.Server.Flags, "--dev")
 	return l, l.startReceiver(ctx)
 }
 
 func (l *lab) ledgers() string { return filepath.Join(l.Dir, "ledger") }
 
-func (l *lab) makeServer() error {
+// newServer makes a server on a data directory, whose logs are files that begin
+// with the prefix. It may not deliver to the receivers of the lab, which are on
+// a private address, unless it is told --dev.
+func (l *lab) newServer(data, prefix string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s := &server{Path: l.Options.Server, Data: filepath.Join(l.Dir, "data"), address: address, URL: "http://" + address}
+	s := &server{Path: l.Options.Server, Data: data, address: address, URL: "http://" + address}
 	s.Flags = slices.Concat(serveFlags, l.ServeFlags)
-	if s.log, err = os.Create(filepath.Join(l.Dir, "server.log")); err != nil {
-		return err
+	if s.log, err = os.Create(prefix + ".log"); err != nil {
+		return nil, err
 	}
-	if s.out, err = os.Create(filepath.Join(l.Dir, "server.out")); err != nil {
-		return errors.Join(err, s.log.Close())
+	if s.out, err = os.Create(prefix + ".out"); err != nil {
+		return nil, errors.Join(err, s.log.Close())
 	}
-	l.Server = s
-	return nil
+	return s, nil
 }
 
 func (l *lab) startReceiver(ctx context.Context) (err error) {

@@ -50,7 +50,7 @@ func (s *server) Start(ctx context.Context) error {
 
 // Launch starts it and does not wait.
 func (s *server) Launch(ctx context.Context) (err error) {
-	args := slices.Concat([]string{"serve", "--dev", "--log-format", "json", "--listen", s.address, "--data-dir", s.Data}, s.Flags)
+	args := slices.Concat([]string{"serve", "--log-format", "json", "--listen", s.address, "--data-dir", s.Data}, s.Flags)
 	s.Process, err = process.Start(ctx, process.Command{Name: "server", Path: s.Path, Args: args, Env: s.Env, Out: s.out, Err: s.log})
 	return err
 }

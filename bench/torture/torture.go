@@ -66,6 +66,7 @@ var all = []scenario{
 	descriptors,
 	memoryLimit,
 	torn,
+	backup,
 	mutated,
 }
 
