@@ -181,9 +181,14 @@ func (a *Admin) change(ctx context.Context, e *Endpoint, c Change, method, path 
 	return a.ledger.Write(Record{Change: &made})
 }
 
+// askTimeout is how long a server that was struck may take to answer again.
+const askTimeout = 2 * time.Minute
+
 // ask repeats a request until it is answered. An answer that says no is an
 // error, except that what was to be deleted is gone.
 func (a *Admin) ask(ctx context.Context, key, method, path string, body any, done func() (string, error)) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, fmt.Errorf("%s %s: no answer for %v", method, path, askTimeout))
+	defer cancel()
 	once := ""
 	if method != http.MethodPatch {
 		once = fmt.Sprintf("%s-%d", a.name, a.once.Add(1))

@@ -130,7 +130,7 @@ func (h *Headers) standard(m *Message, keys []*signingKey) {
 		separator = " "
 		if key.symmetric() {
 			h.values = append(h.values, "v1,"...)
-			h.values = base64.StdEncoding.AppendEncode(h.values, h.mac(key.whole, m.Body))
+			h.values = base64.StdEncoding.AppendEncode(h.values, h.mac(keys[len(keys)-1].decoded, m.Body))
 			continue
 		}
 		// ed25519 wants the whole content in one piece.

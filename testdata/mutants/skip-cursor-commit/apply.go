@@ -191,6 +191,7 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 			if first.fingerprint != ev.Idempotency.Fingerprint {
 				v.Err = ErrConflict
 			}
+			b.Set(pt.duplicateKey(r.Pos), nil)
 			return pt.settle(r, v, nil)
 		}
 	}
