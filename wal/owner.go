@@ -90,11 +90,11 @@ func (o *owner) Trim(ctx context.Context, before Pos) error {
 	return o.do(ctx, "trim", func() error {
 		before = min(before, Pos(o.s.published.Load())+1)
 		part := &c.state.parts[o.p]
-		if before <= part.trimmed {
-			return nil
+		if before > part.trimmed {
+			part.trimmed = before
+			o.s.gone[o.p].events.Store(uint64(before - 1))
 		}
-		part.trimmed = before
-		o.s.gone[o.p].events.Store(uint64(before - 1))
+		// Also if it is nothing new: the last time may have failed here.
 		return o.s.dropRange(eventRange, c.state.trimmable())
 	})
 }
@@ -107,11 +107,10 @@ func (o *owner) Absorbed(ctx context.Context, upTo Pos) error {
 	return o.do(ctx, "absorb", func() error {
 		upTo = min(upTo, Pos(o.s.published.Load()))
 		part := &c.state.parts[o.p]
-		if upTo <= part.absorbed {
-			return nil
+		if upTo > part.absorbed {
+			part.absorbed = upTo
+			o.s.gone[o.p].others.Store(uint64(upTo))
 		}
-		part.absorbed = upTo
-		o.s.gone[o.p].others.Store(uint64(upTo))
 		return o.s.dropRange(otherRange, c.state.absorbable())
 	})
 }

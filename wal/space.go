@@ -82,6 +82,9 @@ func (s *space) refusal(event bool) error {
 
 // figures say how bad it is, and what helps.
 func (s *space) figures() string {
+	if s.reserve.Load() == 0 {
+		return "; make room on the disk of the store"
+	}
 	return fmt.Sprintf(": %d MiB are free, the reserve is %d MiB; make room on the disk of the store", s.free.Load()>>20, s.reserve.Load()>>20)
 }
 
@@ -93,6 +96,7 @@ func (s *space) look() (again bool, err error) {
 		return true, fmt.Errorf("measure free space: %w", err)
 	}
 	if !known || s.want < 0 {
+		s.level.Store(refuseNothing) // whether a disk that was full still is, only a write tells
 		return false, nil
 	}
 	reserve := s.want

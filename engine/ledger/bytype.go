@@ -110,7 +110,7 @@ func (pt *partition) seekByType(e *endpoint.Endpoint, after, upTo wal.Pos) (foun
 				found, through = earliest(found, through)
 			}
 		}
-		if err := it.Err(); err != nil { // the next seek would forget it
+		if err := it.Err(); err != nil {
 			return nil, after, err
 		}
 	}

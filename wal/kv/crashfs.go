@@ -1,7 +1,9 @@
 package kv
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"os"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -19,9 +21,21 @@ type CrashFS struct {
 
 // Op is one operation that CrashFS is about to do.
 type Op struct {
+	Name  string // of the system call that it stands for
 	Path  string
 	Write bool // changes something; else it only reads
 	Sync  bool // makes something durable
+}
+
+// Err is what the operating system's filesystem returns when it fails.
+func (o Op) Err(cause error) error { return &os.PathError{Op: o.Name, Path: o.Path, Err: cause} }
+
+// opNames has what reads and writes files and names; the rest is "other".
+var opNames = map[errorfs.OpKind]string{
+	errorfs.OpCreate: "create", errorfs.OpReuseForWrite: "reuse", errorfs.OpRename: "rename", errorfs.OpRemove: "remove",
+	errorfs.OpOpen: "open", errorfs.OpFileRead: "read", errorfs.OpFileReadAt: "read",
+	errorfs.OpFileWrite: "write", errorfs.OpFileWriteAt: "write", errorfs.OpFilePreallocate: "fallocate",
+	errorfs.OpFileSync: "sync", errorfs.OpFileSyncData: "sync", errorfs.OpFileSyncTo: "sync",
 }
 
 // NewCrashFS returns an empty one.
@@ -34,12 +48,8 @@ func newCrashFS(mem *vfs.MemFS) *CrashFS {
 		if fn == nil {
 			return nil
 		}
-		sync := false
-		switch op.Kind {
-		case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
-			sync = true
-		}
-		return (*fn)(Op{Path: op.Path, Write: op.Kind.ReadOrWrite() == errorfs.OpIsWrite, Sync: sync})
+		name := cmp.Or(opNames[op.Kind], "other")
+		return (*fn)(Op{Name: name, Path: op.Path, Write: op.Kind.ReadOrWrite() == errorfs.OpIsWrite, Sync: name == "sync"})
 	}))}
 	return c
 }

@@ -19,8 +19,8 @@ import (
 // successful. So there is one answer, the process ends (Options.Fatal), and the
 // next start reads what really is there. This holds for
 //
-//  1. a failed write or sync of the WAL or manifest, which Pebble reports
-//     through Logger.Fatalf or by a panic, in whichever write comes next;
+//  1. a failed write or sync of the WAL, see walFS, or manifest, which Pebble
+//     reports through Logger.Fatalf;
 //  2. failures in the background (flush, compaction) that go on for
 //     backgroundFailureLimit without one success in between, since Pebble
 //     repeats them for ever, while commits sooner or later block for ever.

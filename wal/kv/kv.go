@@ -95,11 +95,13 @@ func open(opts Options) (*DB, error) {
 			before.FormatMajorVersion, formatMajorVersion)
 		return nil, errors.Join(err, lock.Close())
 	}
-	po := pebbleOptions(opts, d.files, d.faults)
+	wal := &walFS{FS: d.files, stop: d.faults.stop}
+	po := pebbleOptions(opts, wal, d.faults)
 	po.Lock = lock
 	if d.pebble, err = pebble.Open(opts.Dir, po); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+	wal.open.Store(true)
 	if !before.Exists && !opts.ReadOnly {
 		// Pebble creates the first WAL of a new store before it switches to the
 		// current format, without the checks that tell damage from a torn end:
@@ -201,7 +203,8 @@ func (d *DB) Sync() {
 	}
 }
 
-// Flush writes the memtable out as a table and starts a new WAL.
+// Flush writes the memtable out as a table and starts a new WAL; if that cannot
+// be written, it ends the process.
 func (d *DB) Flush() error {
 	if err := d.pebble.Flush(); err != nil {
 		return fmt.Errorf("flush: %w", classify(err))

@@ -54,19 +54,21 @@ func (d *DB) Iter(lower, upper []byte) (*Iter, error) {
 }
 
 // The positioning methods say whether they arrived at a key. False is the end
-// of the range or an error: Err or Close tells.
+// of the range or an error: Err or Close tells. An error stays. Pebble forgets
+// it with the next seek, which may well succeed: whoever takes "nothing before
+// here" as a reason to look elsewhere would then skip what could not be read.
 
 // First moves to the smallest key.
-func (i *Iter) First() bool { return i.it.First() }
+func (i *Iter) First() bool { return i.it.Error() == nil && i.it.First() }
 
 // Last moves to the greatest key.
-func (i *Iter) Last() bool { return i.it.Last() }
+func (i *Iter) Last() bool { return i.it.Error() == nil && i.it.Last() }
 
 // SeekGE moves to the smallest key ≥ key.
-func (i *Iter) SeekGE(key []byte) bool { return i.it.SeekGE(key) }
+func (i *Iter) SeekGE(key []byte) bool { return i.it.Error() == nil && i.it.SeekGE(key) }
 
 // SeekLT moves to the greatest key < key.
-func (i *Iter) SeekLT(key []byte) bool { return i.it.SeekLT(key) }
+func (i *Iter) SeekLT(key []byte) bool { return i.it.Error() == nil && i.it.SeekLT(key) }
 
 // Next moves to the following key.
 func (i *Iter) Next() bool { return i.it.Next() }
