@@ -261,11 +261,12 @@ func TestNextLevel(t *testing.T) {
 func TestBackpressure(t *testing.T) { // G8
 	s := open(t, Options{PendingBytes: 1 << 20})
 	ctx, cancel := context.WithCancel(t.Context())
-	applying, hold := make(chan struct{}), make(chan struct{})
+	following, applying, hold := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	ended := make(chan error)
 	go func() {
 		ended <- s.Tail(ctx, 0, 0, func(recs []Rec) error {
 			if len(recs) == 0 {
+				close(following)
 				return nil
 			}
 			applying <- struct{}{}
@@ -273,6 +274,7 @@ func TestBackpressure(t *testing.T) { // G8
 			return nil
 		})
 	}()
+	<-following
 	big := event(strings.Repeat("x", 100<<10))
 	submit(t, s, 0, big)
 	<-applying
