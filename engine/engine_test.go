@@ -131,18 +131,21 @@ type rig struct {
 }
 
 func newRig(t *testing.T, change func(*Options)) *rig {
-	r := &rig{T: t, key: secret.GenerateKey(), receiver: &receiver{}}
-	r.options = Options{
-		Log:    wal.Options{Dir: "data", FS: kv.MemFS(), Partitions: 2, DiskReserve: -1, MemTableSize: 4 << 20, CacheSize: 4 << 20},
-		Shards: 2,
-		Logger: slog.New(slog.DiscardHandler),
-	}
+	r := &rig{T: t, key: secret.GenerateKey(), receiver: &receiver{}, options: rigOptions()}
 	if change != nil {
 		change(&r.options)
 	}
 	r.fs = r.options.Log.FS
 	r.start()
 	return r
+}
+
+func rigOptions() Options {
+	return Options{
+		Log:    wal.Options{Dir: "data", FS: kv.MemFS(), Partitions: 2, DiskReserve: -1, MemTableSize: 4 << 20, CacheSize: 4 << 20},
+		Shards: 2,
+		Logger: slog.New(slog.DiscardHandler),
+	}
 }
 
 func (r *rig) start() {

@@ -7,27 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path"
 	"slices"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
-
-// failRead makes the n-th read of a table from now fail, once, and returns
-// whether it has.
-func failRead(fs *kv.CrashFS, n int) (failed func() bool) {
-	var seen atomic.Int64
-	fs.Inject(func(op kv.Op) error {
-		if op.Name == "read" && path.Ext(op.Path) == ".sst" && seen.Add(1) == int64(n)+1 {
-			return op.Err(syscall.EIO)
-		}
-		return nil
-	})
-	return func() bool { return seen.Load() > int64(n) }
-}
 
 // tables returns a disk that has a log of several tables and blocks, and its
 // records.
@@ -135,7 +120,7 @@ func TestReadErrors(t *testing.T) {
 			for n, failed := 0, true; failed; n++ {
 				fs := disk.Crash(nil, 0) // a copy, of which nothing is in memory
 				s := open(t, Options{FS: fs.FS})
-				hit := failRead(fs, n)
+				hit := fs.FailReads(n, 1)
 				got, want, err := c.do(t, s)
 				failed = hit()
 				fs.Inject(nil)

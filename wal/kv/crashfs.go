@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"os"
+	"path"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -62,6 +64,22 @@ func (c *CrashFS) Inject(fn func(Op) error) {
 		return
 	}
 	c.inject.Store(&fn)
+}
+
+// FailReads lets so many reads of tables pass and fails the ones that follow
+// with EIO. It returns whether one has failed. Inject(nil) ends it.
+func (c *CrashFS) FailReads(pass, fail int) (failed func() bool) {
+	var reads atomic.Int64
+	c.Inject(func(op Op) error {
+		if op.Name != "read" || path.Ext(op.Path) != ".sst" {
+			return nil
+		}
+		if n := int(reads.Add(1)); n <= pass || n > pass+fail {
+			return nil
+		}
+		return op.Err(syscall.EIO)
+	})
+	return func() bool { return int(reads.Load()) > pass }
 }
 
 // SetFree sets what Free reports; zeros: nothing is known.
