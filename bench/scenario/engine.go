@@ -37,6 +37,7 @@ type engine struct {
 	args       []string
 	data       string // its data directory
 	url        string
+	adminURL   string // where metrics and what needs the admin key are
 	key        string
 	http       http.Client
 }
@@ -57,6 +58,10 @@ func (l *lab) startEngine(ctx context.Context, flags ...string) (*engine, error)
 		args: slices.Concat([]string{"serve", "--dev", "--listen", address, "--data-dir", data, "--disk-reserve", diskReserve}, flags, l.ServeFlags),
 		http: http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
 	}
+	e.adminURL = e.url
+	if admin := flagOf(e.args, "--admin-listen"); admin != "" { // among ServeFlags, as for profiles
+		e.adminURL = "http://" + admin
+	}
 	if err := e.launch(ctx); err != nil {
 		return nil, err
 	}
@@ -67,6 +72,18 @@ func (l *lab) startEngine(ctx context.Context, flags ...string) (*engine, error)
 	}
 	e.key = strings.TrimSpace(string(key))
 	return e, nil
+}
+
+// flagOf returns the value of a flag among arguments, "" if it is not there.
+func flagOf(args []string, flag string) string {
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, flag+"="); ok {
+			return value
+		} else if arg == flag && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return ""
 }
 
 // launch starts the process and waits until it is ready.
@@ -226,7 +243,7 @@ func (e *engine) ask(ctx context.Context, org, method, path string, body any) (a
 		}
 		content = bytes.NewReader(encoded)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, e.url+path, content)
+	request, err := http.NewRequestWithContext(ctx, method, e.adminURL+path, content)
 	if err != nil {
 		return nil, err
 	}

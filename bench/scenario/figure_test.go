@@ -110,3 +110,12 @@ func TestReportText(t *testing.T) {
 		}
 	}
 }
+
+func TestFlagOf(t *testing.T) {
+	args := []string{"serve", "--listen", "a:1", "--admin-listen=b:2", "--pprof"}
+	for flag, want := range map[string]string{"--listen": "a:1", "--admin-listen": "b:2", "--pprof": "", "--dir": ""} {
+		if got := flagOf(args, flag); got != want {
+			t.Errorf("%s: got %q, want %q", flag, got, want)
+		}
+	}
+}
