@@ -37,7 +37,7 @@ func TestWhatIsOwedArrives(t *testing.T) {
 	}
 }
 
-var moreSeeds = flags.Int("seeds", 0, "how many seeds tests with seeds try, instead of a few")
+var moreSeeds = flags.Int("seeds", 0, "how many seeds tests with seeds try, instead of 6")
 
 func seeds(t *testing.T) int {
 	switch {
@@ -46,7 +46,7 @@ func seeds(t *testing.T) int {
 	case testing.Short():
 		return 4
 	}
-	return 10
+	return 6
 }
 
 // world is an engine and a model of what it owes.
