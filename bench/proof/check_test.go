@@ -340,6 +340,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What comes again and is refused is retried until it is taken: all of that is
+// one duplicate, since one outcome was lost.
+func TestDuplicateIsRetried(t *testing.T) {
+	w := newWorld(t)
+	crash(w, 750, 760)
+	w.receive(900, "other", "b", "4", 500)
+	w.receive(3000, "other", "b", "4", 200)
+	w.state.Attempts["dlv_other4"] = []Attempt{attempt(899, 500), attempt(2999, 200)}
+	v := w.check()
+	if v.Duplicates != 1 || len(v.Violations) > 0 {
+		t.Errorf("got %d duplicates, violations %v, want 1 and none", v.Duplicates, v.Violations)
+	}
+}
+
 // No invariant is without a history that violates it, and a good history gives
 // each something to look at.
 func TestInvariantsAreTested(t *testing.T) {

@@ -20,14 +20,16 @@ func duplicates(m *model, f *finder) {
 			unheard := e.unheard(m, id)
 			f.Bound += unheard
 			var last *receipt // that was taken
+			refused := false  // the one that came again, so that what follows is its retry
 			for _, r := range receipts {
 				f.looked(1)
-				if last != nil {
+				if last != nil && !refused {
 					f.Duplicates++
 					if !m.crashed(last, r) && unheard == 0 {
 						f.violated("%s received %s again, %v after it had taken it, and there was no fault in between", e.name, id, time.Duration(r.at-last.at))
 					}
 				}
+				refused = last != nil && !r.ok()
 				if r.ok() {
 					last = r
 				}
