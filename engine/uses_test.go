@@ -57,18 +57,20 @@ func TestKeyUses(t *testing.T) {
 // A use that could not be written is written later, not forgotten for an hour.
 func TestKeyUsesThatWereNotWritten(t *testing.T) {
 	virtual(t, func(t *testing.T, o *office) {
+		k, _, err := o.CreateKey(t.Context(), acme, &ledger.Key{Scopes: []string{"admin"}}, someone)
+		if err != nil {
+			t.Fatal(err)
+		}
 		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
-		o.KeyUsed("key_1")
+		at := o.now()
+		o.KeyUsed(k.ID)
 		if err := o.noteUses(canceled); !errors.Is(err, context.Canceled) {
 			t.Fatalf("write that is broken off: got %v, want %v", err, context.Canceled)
 		}
-		if got := o.uses.unwritten(); len(got) != 1 || !o.uses.news.Load() {
-			t.Errorf("after a write that failed: got %v to write, want the key", got)
-		}
-		settle(time.Minute)
-		if got := o.uses.unwritten(); len(got) != 0 {
-			t.Errorf("a minute later: got %v to write, want nothing", got)
+		settle(2 * time.Minute)
+		if now, _ := o.key(acme, k.ID); now.LastUsedAt != at {
+			t.Errorf("two minutes later: got %d, want %d", now.LastUsedAt, at)
 		}
 	})
 }
