@@ -68,6 +68,9 @@ func TestKeyUsesThatWereNotWritten(t *testing.T) {
 		if err := o.noteUses(canceled); !errors.Is(err, context.Canceled) {
 			t.Fatalf("write that is broken off: got %v, want %v", err, context.Canceled)
 		}
+		if !o.uses.news.Load() {
+			t.Error("after a write that failed: nothing is new")
+		}
 		settle(2 * time.Minute)
 		if now, _ := o.key(acme, k.ID); now.LastUsedAt != at {
 			t.Errorf("two minutes later: got %d, want %d", now.LastUsedAt, at)
