@@ -52,7 +52,7 @@ func (e *Engine) EnsureTenants(ctx context.Context, given secret.Secret) (made s
 		made, next.Prefix = secret.NewAPIKey(secret.AdminPrefix)
 		next.Hash = secret.Hash(made.Reveal())
 	default:
-		if err := checkAdminKey(given); err != nil {
+		if err := ValidateAdminKey(given); err != nil {
 			return secret.Secret{}, err
 		}
 		next.Hash, next.Prefix = secret.Hash(given.Reveal()), given.Reveal()[:4]
@@ -72,9 +72,9 @@ func (e *Engine) EnsureTenants(ctx context.Context, given secret.Secret) (made s
 	return made, nil
 }
 
-// checkAdminKey refuses a key that could be guessed: of keys only a fast hash
-// is kept, which is safe for long random ones.
-func checkAdminKey(key secret.Secret) error {
+// ValidateAdminKey refuses a key that could be guessed: of keys only a fast hash
+// is kept, which is safe for long random ones. The error does not repeat it.
+func ValidateAdminKey(key secret.Secret) error {
 	text := key.Reveal()
 	if len(text) < 16 || len(text) > 256 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return errors.New("the admin key must be 16 to 256 visible ASCII characters, and random")

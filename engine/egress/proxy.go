@@ -19,11 +19,17 @@ type proxy struct {
 	auth    string // the Proxy-Authorization line, or empty
 }
 
+// ValidateProxy says what is wrong with a URL for Options.Proxy, without repeating it: it may hold a password.
+func ValidateProxy(raw string) error {
+	_, err := parseProxy(raw)
+	return err
+}
+
 // parseProxy accepts http://[user:password@]host:port.
 func parseProxy(raw string) (*proxy, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" || u.Port() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" {
-		return nil, errors.New("egress proxy: want http://[user:password@]host:port") // the URL may hold a password
+		return nil, errors.New("egress proxy: want http://[user:password@]host:port")
 	}
 	p := &proxy{address: u.Host}
 	if u.User != nil {

@@ -89,6 +89,8 @@ func newApp(version string) *cli.App {
 			tortureCommand(),
 			sendCommand(),
 			listenCommand(),
+			signCommand(),
+			verifyCommand(),
 			endpointCommand(),
 			eventCommand(),
 			deliveryCommand(),
@@ -99,8 +101,6 @@ func newApp(version string) *cli.App {
 			organizationCommand(),
 			connectorCommand(),
 			auditCommand(),
-			signCommand(),
-			verifyCommand(),
 			completionCommand(),
 			versionCommand(version),
 		},
@@ -155,9 +155,14 @@ func usageError(format string, args ...any) error {
 	return cli.Exit(fmt.Errorf(format, args...), exitUsage)
 }
 
+// dashes gives the flags in the words of the flag package the dashes that they
+// have everywhere else.
+var dashes = strings.NewReplacer(`" for flag -`, `" for flag --`, `" for -`, `" for --`, "needs an argument: -", "needs an argument: --")
+
 // refuseFlag words what the flag package found wrong.
 func refuseFlag(c *cli.Context, err error, _ bool) error {
 	text := err.Error()
+	text = dashes.Replace(text)
 	hint := ""
 	if name, unknown := strings.CutPrefix(text, "flag provided but not defined: -"); unknown {
 		name = strings.TrimPrefix(name, "-")

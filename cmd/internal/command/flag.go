@@ -24,11 +24,14 @@ type flagSet struct {
 	flags    []cli.Flag
 }
 
+// variablePrefix begins the name of every variable that gives a setting.
+const variablePrefix = "HOOKWHEEL_"
+
 // flagsOf begins the flags of a verb. Their variables carry its name, so that
 // one that is set for a verb does not reach another; what all verbs share,
 // and everything of serve, has none.
 func flagsOf(verb string) *flagSet {
-	f := &flagSet{prefix: "HOOKWHEEL_"}
+	f := &flagSet{prefix: variablePrefix}
 	if verb != "" {
 		f.prefix += variable(verb) + "_"
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -52,9 +53,14 @@ is verified, and each delivery is marked so.`,
 	}
 }
 
+// checkAddress refuses what cannot be listened on anywhere.
 func checkAddress(text string) error {
-	if _, _, err := net.SplitHostPort(text); err != nil {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
 		return errors.New("expected an address such as 127.0.0.1:9000")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("expected a port from 0 to 65535 at the end")
 	}
 	return nil
 }

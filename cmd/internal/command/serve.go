@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -39,6 +41,9 @@ func (o *serving) run(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if names := strayVariables(c.App.Commands, os.Environ()); len(names) > 0 {
+		options.Logger.Warn("no setting is given by these variables: are they spelled right?", "variables", strings.Join(names, " "))
+	}
 	if os.Getenv("GOGC") == "" {
 		server.PaceCollector()
 	}
@@ -62,4 +67,33 @@ func (o *serving) run(c *cli.Context) error {
 	}
 	options.Logger.Info("ended in good order", "took", time.Since(started).Round(time.Millisecond))
 	return nil
+}
+
+// strayVariables are the names in environ that are like those of flags, but
+// belong to none of the commands: a setting that is misspelled in a file has no
+// effect, and nobody would tell. They are no error, because others may choose
+// such names too: Kubernetes does for a service that is called hookwheel.
+func strayVariables(commands []*cli.Command, environ []string) (names []string) {
+	known := variables(commands)
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, variablePrefix) && !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// variables are those of all flags of the commands and what is below them.
+func variables(commands []*cli.Command) (names []string) {
+	for _, cmd := range commands {
+		for _, f := range cmd.Flags {
+			if doc, ok := f.(cli.DocGenerationFlag); ok {
+				names = append(names, doc.GetEnvVars()...)
+			}
+		}
+		names = append(names, variables(cmd.Subcommands)...)
+	}
+	return names
 }

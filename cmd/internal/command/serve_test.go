@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func TestEveryServeFlagCounts(t *testing.T) {
 	changed := map[string]string{
 		"listen": "127.0.0.1:1", "tls-cert": "cert --tls-key key", "tls-key": "key --tls-cert cert", "data-dir": "elsewhere", "dev": "",
 		"max-event-size": "1KiB", "max-body-size": "1MiB", "max-connections": "5", "read-timeout": "1s", "idle-timeout": "1s",
-		"api-rate-limit": "5", "api-rate-burst": "5", "trusted-proxy": "10.0.0.0/8", "admin-key": "0123456789abcdef", "header-prefix": "X-Acme",
+		"api-rate-limit": "5", "api-rate-burst": "5 --api-rate-limit 5", "trusted-proxy": "10.0.0.0/8", "admin-key": "0123456789abcdef", "header-prefix": "X-Acme",
 		"eventbridge-bus": "hooks", "eventbridge-source-prefix": "acme.example/hooks",
 		"max-in-flight": "5", "endpoint-max-in-flight": "5", "attempt-timeout": "1s", "retry-schedule": "150ms,300ms", "retry-jitter": "0.1",
 		"retry-after-max": "1m", "breaker-failures": "0", "breaker-after": "1s", "breaker-probe": "1s", "breaker-probe-max": "1m",
@@ -174,5 +175,30 @@ func TestPrintDemo(t *testing.T) {
 	bad.Missing = 3
 	if got := show(demo.Report{Accepted: 13, Receivers: []demo.Receiver{bad}}); !strings.HasSuffix(got, "\nmissing: 3, with bad signatures: 0, not recorded: 0\n") {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// What may be secret is not repeated by the error that refuses it.
+func TestRefusedSecretsAreNotShown(t *testing.T) {
+	for _, args := range [][]string{
+		{"--admin-key", "hunter2"},
+		{"--egress-proxy", "https://somebody:hunter2@proxy:3128"},
+	} {
+		var errs bytes.Buffer
+		code := Main(t.Context(), "test", append([]string{"hookwheel", "serve"}, args...), nil, io.Discard, &errs)
+		if code != exitUsage || strings.Contains(errs.String(), "hunter2") {
+			t.Errorf("%s: got exit code %d, %s, want %d and not the secret", args[0], code, &errs, exitUsage)
+		}
+	}
+}
+
+func TestStrayVariables(t *testing.T) {
+	environ := []string{
+		"HOOKWHEEL_RETENTON=5d", "HOOKWHEEL_RETENTION=40d", "HOOKWHEEL_REPLAY_CREATE_RATE=1", "HOOKWHEEL_API_KEY=k",
+		"HOOKWHEEL_PORT=tcp://10.0.0.1:8420", "HOOKWHEELS=4", "PATH=/bin",
+	}
+	got, want := strayVariables(newApp("test").Commands, environ), []string{"HOOKWHEEL_PORT", "HOOKWHEEL_RETENTON"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

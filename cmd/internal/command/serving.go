@@ -87,7 +87,7 @@ func (o *serving) generalFlags(f *flagSet) {
 func (o *serving) acceptFlags(f *flagSet) {
 	f.in("Accepting events")
 	f.size(&o.maxEventSize, "max-event-size", "accept events of up to `SIZE`", 256<<10, 1<<10, maxEventBytes, "")
-	f.size(&o.maxBodySize, "max-body-size", "accept requests of up to `SIZE`, at least --max-event-size and at most half of --memtable-size", 16<<20, 1<<10, 512<<20, "")
+	f.size(&o.maxBodySize, "max-body-size", "accept requests of up to `SIZE`, at least --max-event-size, at most --pending-bytes and half of --memtable-size", 16<<20, 1<<10, 512<<20, "")
 	f.integer(&o.maxConnections, "max-connections", "serve up to `N` connections at once", 10_000, 1, 1_000_000, "")
 	f.duration(&o.readTimeout, "read-timeout", "`TIME` for a client to send a request", 15*time.Second, 100*time.Millisecond, 10*time.Minute, "")
 	f.duration(&o.idleTimeout, "idle-timeout", "`TIME` between two requests of a connection", 75*time.Second, 100*time.Millisecond, time.Hour, "")

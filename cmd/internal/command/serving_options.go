@@ -112,9 +112,21 @@ func (o *serving) policy() egress.Policy {
 }
 
 // check holds the settings against each other; each by itself is in its range.
+// Those that may be secret are looked at here too: what a flag refuses, its
+// error repeats.
 func (o *serving) check() error {
 	if err := o.retry().Validate(); err != nil {
 		return usageError("--retry-schedule: %w", err)
+	}
+	if key := secret.New(o.adminKey); !key.IsZero() {
+		if err := engine.ValidateAdminKey(key); err != nil {
+			return usageError("--admin-key: %w", err)
+		}
+	}
+	if o.egressProxy != "" {
+		if err := egress.ValidateProxy(o.egressProxy); err != nil {
+			return usageError("--egress-proxy: %w", err)
+		}
 	}
 	span := o.retry().Span().Round(time.Second)
 	for _, fault := range []struct {
@@ -125,6 +137,7 @@ func (o *serving) check() error {
 		{o.pprof && o.adminListen == "", "--pprof needs --admin-listen: profiles are not for whoever reaches the API"},
 		{o.maxEventSize > o.maxBodySize, "--max-event-size is larger than --max-body-size"},
 		{o.maxBodySize > min(o.pendingBytes, o.memtableSize/2), "--max-body-size is larger than --pending-bytes or half of --memtable-size: a request is written at once"},
+		{o.rateBurst > 0 && o.rateLimit == 0, "--api-rate-burst needs --api-rate-limit: without a limit there is no burst"},
 		{o.probe > o.probeMax, "--breaker-probe is longer than --breaker-probe-max"},
 		{o.retention > 0 && o.retention < span, fmt.Sprintf("--retention is shorter than the %s that the retry schedule can take: keep events longer, or retry for a shorter time", formatDuration(span))},
 	} {
