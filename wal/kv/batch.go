@@ -19,6 +19,13 @@ func (d *DB) Batch() *Batch {
 	return &Batch{db: d, b: d.pebble.NewBatch()}
 }
 
+// LargeBatch is Batch for one that is used again and again with up to size
+// bytes. Of any other, Reset gives back memory beyond 1 MiB, so that it would
+// grow, and be copied, anew each time.
+func (d *DB) LargeBatch(size int) *Batch {
+	return &Batch{db: d, b: d.pebble.NewBatch(pebble.WithMaxRetainedSizeBytes(size))}
+}
+
 // The errors of Pebble's batch methods are those of a batch that was already
 // closed or committed, or has outgrown 4 GiB: broken use, hence a panic.
 func must(err error) {
