@@ -101,7 +101,7 @@ func newLane(sh *shard, p int, s *settings, known *ledger.Lane) *lane {
 		window: retry.StartWindow,
 		breaker: retry.Breaker{
 			Open: known.ProbeAt != 0, Failures: int(known.Failures), Since: min(known.FailingFrom, now),
-			Probes: int(known.Probes), NextProbe: known.ProbeAt,
+			Down: known.Down, Probes: int(known.Probes), NextProbe: known.ProbeAt,
 		},
 		hold: known.HoldUntil,
 	}
@@ -113,6 +113,11 @@ func newLane(sh *shard, p int, s *settings, known *ledger.Lane) *lane {
 	}
 	if l.breaker.Open && !l.waits(l.breaker.NextProbe, now) {
 		l.breaker.NextProbe = now
+	}
+	if began := sh.engine.clock.start; known.FailingFrom != 0 && known.LastAttempt < began {
+		// How long before that the last process ended, nobody knows: what has
+		// passed since its last attempt counts as down.
+		l.breaker.Down += began - known.LastAttempt
 	}
 	if known.Waiting() > 0 {
 		l.nextDue = 0

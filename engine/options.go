@@ -97,7 +97,8 @@ type Defaults struct {
 	MaxInFlight int
 
 	// DisableAfter disables an endpoint that has failed for so long without a
-	// success. Default 120 h; negative = never.
+	// success, not counting the time in which the process did not run. Default
+	// 120 h; negative = never.
 	DisableAfter time.Duration
 
 	// HeaderPrefix begins the names of the headers of the scheme "timestamped".

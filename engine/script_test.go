@@ -306,6 +306,32 @@ func TestDisabledAfterDaysWithoutSuccess(t *testing.T) {
 	})
 }
 
+// While the server does not run nothing can succeed, so that time disables no
+// endpoint, however often it happens; the time in which it runs does.
+func TestDowntimeDisablesNothing(t *testing.T) {
+	script(t, func(o *Options) { o.Defaults.DisableAfter = 5 * time.Hour }, func(r *rig) {
+		r.receiver.answer = status(500)
+		e := r.endpoint("one", nil)
+		run := func(d time.Duration) {
+			r.post(1)
+			after(d)
+		}
+		run(time.Hour)
+		for range 3 {
+			r.stop()
+			time.Sleep(6 * time.Hour)
+			r.start()
+			run(time.Hour)
+			r.want("enabled after a downtime", r.lookup(e.ID).Enabled(), true)
+			r.restart()
+			run(10 * time.Minute)
+			r.want("enabled after another start", r.lookup(e.ID).Enabled(), true)
+		}
+		run(5 * time.Hour)
+		r.want("reason", r.lookup(e.ID).DisabledReason, endpoint.ReasonFailures)
+	})
+}
+
 // A lane that falls behind what memory holds catches up from the log.
 func TestBehindAndBack(t *testing.T) {
 	script(t, func(o *Options) { o.LiveMemory = 1 << 20 }, func(r *rig) {

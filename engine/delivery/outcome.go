@@ -38,6 +38,7 @@ type Outcome struct {
 	HoldUntil int64 // Unix ms until which a Retry-After holds the lane; 0 = not held
 	ProbeAt   int64 // Unix ms of the next breaker probe; 0 = breaker closed
 	Probes    int   // failed probes since the breaker opened
+	Down      int64 // ms since the first of the failures in a row in which the server did not run
 
 	// Position: with this outcome, every event up to here that the endpoint is
 	// owed has had an outcome. Where the lane goes on after a restart.
@@ -67,7 +68,7 @@ type Row struct {
 // An outcome in the log:
 //
 //	version 1 | state 1 | flags 1 | render 1 | endpoint, event, replay uvarint |
-//	next, hold until, probe at, probes, position uvarint | attempt
+//	next, hold until, probe at, probes, position uvarint | down uvarint, if flagged | attempt
 //
 // An attempt, also alone as a row of the ledger:
 //
@@ -80,6 +81,7 @@ const (
 	codecVersion  = 1
 	flagRepeated  = 1
 	flagBlameless = 2
+	flagDown      = 4
 )
 
 // ErrDamaged says that bytes are no encoding of a version that this build knows.
@@ -94,9 +96,15 @@ func (o *Outcome) Append(dst []byte) []byte {
 	if o.Blameless {
 		flags |= flagBlameless
 	}
+	if o.Down != 0 {
+		flags |= flagDown
+	}
 	dst = append(dst, codecVersion, byte(o.State), flags, byte(o.Render))
 	for _, v := range [...]uint64{o.Endpoint, o.Event, uint64(o.Replay), uint64(o.Next), uint64(o.HoldUntil), uint64(o.ProbeAt), uint64(o.Probes), o.Position} {
 		dst = binary.AppendUvarint(dst, v)
+	}
+	if o.Down != 0 {
+		dst = binary.AppendUvarint(dst, uint64(o.Down))
 	}
 	return o.Attempt.Append(dst)
 }
@@ -120,8 +128,11 @@ func (o *Outcome) Decode(data []byte) error {
 	o.ProbeAt = r.Int64()
 	o.Probes = r.Count()
 	o.Position = r.Uvarint()
+	if flags&flagDown != 0 {
+		o.Down = r.Int64()
+	}
 	o.Attempt = readAttempt(&r)
-	if !r.Done() || flags&^(flagRepeated|flagBlameless) != 0 || !o.State.valid() {
+	if !r.Done() || flags&^(flagRepeated|flagBlameless|flagDown) != 0 || !o.State.valid() {
 		return ErrDamaged
 	}
 	return nil

@@ -13,7 +13,7 @@ var (
 	someOutcome = Outcome{
 		Endpoint: 1 << 40, Event: 1<<40 + 7, Replay: 2, Render: 0x11,
 		Attempt: someAttempt, State: Retrying, Next: 1764086405123,
-		HoldUntil: 1764086460000, ProbeAt: 1764086410000, Probes: 4, Position: 1 << 39, Repeated: true, Blameless: true,
+		HoldUntil: 1764086460000, ProbeAt: 1764086410000, Probes: 4, Down: 3_600_000, Position: 1 << 39, Repeated: true, Blameless: true,
 	}
 	someRow = Row{
 		State: Exhausted, Render: 0x11, Attempts: 8, MaxAttempts: 9, Next: 1764086405123,
@@ -123,7 +123,7 @@ func FuzzOutcome(f *testing.F) {
 			Endpoint: endpoint, Event: ev, Replay: replay, Render: event.Rendering(render),
 			Attempt: Attempt{N: int(probes), At: hold, Duration: next, Status: int(replay >> 16), Class: render, Schemes: render, Secret: secret, Snippet: snippet},
 			State:   Pending + State(state)%(States-Pending), Next: next,
-			HoldUntil: hold, ProbeAt: probe, Probes: int(probes), Position: position, Repeated: repeated, Blameless: replay%2 == 1,
+			HoldUntil: hold, ProbeAt: probe, Probes: int(probes), Down: next, Position: position, Repeated: repeated, Blameless: replay%2 == 1,
 		}
 		var got Outcome
 		if err := got.Decode(want.Append(nil)); err != nil || got != want {

@@ -202,7 +202,7 @@ func (pt *partition) setState(b *kv.Batch, r *wal.Rec, c *Command, m *member) {
 // being enabled again.
 func (pt *partition) startAfresh(m *member, enabled bool) {
 	if enabled && !m.Enabled() {
-		m.Failures, m.FailingFrom, m.HoldUntil, m.ProbeAt, m.Probes = 0, 0, 0, 0, 0
+		m.Failures, m.FailingFrom, m.Down, m.HoldUntil, m.ProbeAt, m.Probes = 0, 0, 0, 0, 0, 0
 		pt.flag(m)
 	}
 }

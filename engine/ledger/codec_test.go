@@ -22,7 +22,7 @@ import (
 func FuzzLane(f *testing.F) {
 	full := Lane{
 		Matched: 9, Counted: 8, Started: 7, Skipped: 1, Expired: 2, Position: 5, Rows: [delivery.States]uint64{1, 2, 3, 4, 5, 6, 7},
-		Attempts: 20, Failures: 3, FailingFrom: 10, LastSuccess: 11, LastAttempt: 12, GaveUp: true,
+		Attempts: 20, Failures: 3, FailingFrom: 10, Down: 17, LastSuccess: 11, LastAttempt: 12, GaveUp: true,
 		HoldUntil: 13, ProbeAt: 14, Probes: 15, FirstExpired: 16, LastExpired: -1,
 	}
 	f.Add(full.append(nil))
@@ -51,6 +51,7 @@ func TestLaneRowKeepsEverything(t *testing.T) {
 		for i := range want.Rows {
 			want.Rows[i] = number.Draw(t, "rows")
 		}
+		want.Down = rapid.Int64().Draw(t, "down")
 		want.GaveUp = rapid.Bool().Draw(t, "gave up")
 		data := want.append(nil)
 		if err := got.decode(data); err != nil || got != want {

@@ -44,6 +44,7 @@ type Lane struct {
 
 	Failures    uint64 // failed attempts in a row
 	FailingFrom int64  // Unix ms of the first of them; 0 = the last attempt succeeded
+	Down        int64  // ms since then in which the server did not run
 	LastSuccess int64  // Unix ms; 0 = never
 	LastAttempt int64  // Unix ms
 	GaveUp      bool   // the delivery that ended last was exhausted or failed
@@ -61,9 +62,13 @@ func (n *Lane) Backlog() uint64 { return n.Matched - n.Started - n.Skipped }
 // Waiting is how many deliveries wait for a retry or were put back in line.
 func (n *Lane) Waiting() uint64 { return n.Rows[delivery.Retrying] + n.Rows[delivery.Pending] }
 
-// A lane row: version 1 | gave up 1 | numbers as uvarints, in the order of
-// counters and times | rows by state as uvarints.
-const laneVersion = 1
+// A lane row: version 1 | flags 1 | numbers as uvarints, in the order of
+// counters and times | rows by state as uvarints | down as uvarint, if flagged.
+const (
+	laneVersion = 1
+	laneGaveUp  = 1 // flag
+	laneDown    = 2 // flag
+)
 
 var errDamagedLane = errors.New("lane row is damaged or of a newer version")
 
@@ -76,10 +81,14 @@ func (n *Lane) times() [7]*int64 {
 }
 
 func (n *Lane) append(dst []byte) []byte {
-	dst = append(dst, laneVersion, 0)
+	var flags byte
 	if n.GaveUp {
-		dst[len(dst)-1] = 1
+		flags |= laneGaveUp
 	}
+	if n.Down != 0 {
+		flags |= laneDown
+	}
+	dst = append(dst, laneVersion, flags)
 	for _, v := range n.counters() {
 		dst = binary.AppendUvarint(dst, *v)
 	}
@@ -89,16 +98,19 @@ func (n *Lane) append(dst []byte) []byte {
 	for _, v := range n.Rows {
 		dst = binary.AppendUvarint(dst, v)
 	}
+	if n.Down != 0 {
+		dst = binary.AppendUvarint(dst, uint64(n.Down))
+	}
 	return dst
 }
 
 func (n *Lane) decode(data []byte) error {
 	r := codec.NewReader(data)
-	version, gaveUp := r.Byte(), r.Byte()
-	if version != laneVersion || gaveUp > 1 {
+	version, flags := r.Byte(), r.Byte()
+	if version != laneVersion || flags&^(laneGaveUp|laneDown) != 0 {
 		return errDamagedLane
 	}
-	*n = Lane{GaveUp: gaveUp == 1}
+	*n = Lane{GaveUp: flags&laneGaveUp != 0}
 	for _, v := range n.counters() {
 		*v = r.Uvarint()
 	}
@@ -107,6 +119,9 @@ func (n *Lane) decode(data []byte) error {
 	}
 	for i := range n.Rows {
 		n.Rows[i] = r.Uvarint()
+	}
+	if flags&laneDown != 0 {
+		n.Down = r.Int64()
 	}
 	if !r.Done() {
 		return errDamagedLane

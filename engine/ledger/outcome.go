@@ -102,7 +102,7 @@ func indexed(s delivery.State) bool { return s == delivery.Failed || s == delive
 func (pt *partition) takeOutcome(m *member, o *delivery.Outcome, state delivery.State) {
 	m.Attempts++
 	m.LastAttempt = max(m.LastAttempt, o.Attempt.At)
-	m.HoldUntil, m.ProbeAt, m.Probes = o.HoldUntil, o.ProbeAt, uint64(o.Probes)
+	m.HoldUntil, m.ProbeAt, m.Probes, m.Down = o.HoldUntil, o.ProbeAt, uint64(o.Probes), o.Down
 	switch {
 	case o.State == delivery.Succeeded:
 		m.Failures, m.FailingFrom, m.GaveUp = 0, 0, false

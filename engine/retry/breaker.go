@@ -70,6 +70,7 @@ type Breaker struct {
 	Open      bool
 	Failures  int   // attempts that failed in a row
 	Since     int64 // when the first of them ended; 0 while there are none
+	Down      int64 // ms since then in which the process did not run
 	Probes    int   // of them, probes: failures that moved NextProbe
 	NextProbe int64 // while open, when the next probe may start
 	NextTry   int64 // while closed, when the next attempt may start; not persisted
@@ -114,6 +115,15 @@ func (b Breaker) OnFailure(c BreakerConfig, now int64, random float64) (next Bre
 // OnSuccess returns the breaker after an attempt that succeeded, and whether
 // it has closed by that.
 func (b Breaker) OnSuccess() (next Breaker, changed bool) { return Breaker{}, b.Open }
+
+// Failing is how long nothing but failures has come, ms. While the process did
+// not run nothing could succeed either, so that time does not count.
+func (b Breaker) Failing(now int64) int64 {
+	if b.Failures == 0 {
+		return 0
+	}
+	return max(0, now-b.Since-b.Down)
+}
 
 // Allows says whether an attempt may start at now, and if not, when one may.
 // While Alone, the caller starts none before the one that runs has ended.

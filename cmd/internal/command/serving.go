@@ -103,7 +103,7 @@ func (o *serving) deliveryFlags(f *flagSet) {
 	f.integer(&o.endpointMaxInFlight, "endpoint-max-in-flight", "up to `N` attempts to one endpoint at once", 64, 1, 1024, "")
 	f.duration(&o.attemptTimeout, "attempt-timeout", "`TIME` for a whole attempt, from resolving the name to the last byte of the answer", 15*time.Second, 100*time.Millisecond, time.Minute, "")
 	list(f, &o.schedule, "retry-schedule", "`DELAYS` before the second attempt, the third and so on, each 1ms to 30d, at most 64", ",", policy.Delays, parseDelay, formatDuration)
-	f.duration(&o.disableAfter, "disable-after", "disable an endpoint after `TIME` without a success", 120*time.Hour, time.Second, 365*day, "never")
+	f.duration(&o.disableAfter, "disable-after", "disable an endpoint after `TIME` without a success, while the server ran", 120*time.Hour, time.Second, 365*day, "never")
 	f.in("Delivering")
 	f.integer(&o.maxInFlight, "max-in-flight", "up to `N` attempts at once; lowered to what descriptors and memory allow", 16_384, 1, 1<<20, "")
 	f.integer(&o.breakerFailures, "breaker-failures", "stop sending to an endpoint that failed `N` times in a row; from the fourth on it is sent one at a time, up to one a second", breaker.Failures, 1, 1_000_000, "never")

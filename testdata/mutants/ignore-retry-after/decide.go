@@ -61,6 +61,7 @@ func (l *lane) finished(a *attempt, now int64) {
 		l.pause(now + 1000)
 	}
 	o.HoldUntil, o.Position = l.hold, uint64(l.position())
+	o.Down = l.breaker.Down
 	if l.breaker.Open {
 		o.ProbeAt, o.Probes = l.breaker.NextProbe, l.breaker.Probes
 	}
@@ -127,9 +128,8 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) (
 		l.fallBehind()
 		l.resume()
 	}
-	failing := now - l.breaker.Since
 	ours := a.class == egress.Credentials // the operator's to mend, not the endpoint's
-	if s.disableAfter > 0 && l.breaker.Since > 0 && failing >= s.disableAfter.Milliseconds() && !ours {
+	if s.disableAfter > 0 && l.breaker.Failing(now) >= s.disableAfter.Milliseconds() && !ours {
 		disable = cmp.Or(disable, endpoint.ReasonFailures)
 	}
 	return disable
