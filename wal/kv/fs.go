@@ -20,7 +20,8 @@ type FS struct {
 }
 
 // MemFS returns an empty filesystem in memory. It knows no free space, so that
-// Free reports nothing, and works inside testing/synctest.
+// Free reports nothing. A store on it works inside testing/synctest, and does
+// nothing there while time passes.
 func MemFS() FS { return FS{fs: vfs.NewMem()} }
 
 func (f FS) isOS() bool { return f.fs == nil }

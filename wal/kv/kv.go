@@ -165,6 +165,11 @@ func pebbleOptions(o Options, files vfs.FS, f *faults) *pebble.Options {
 	po.FS = files
 	if o.FS.isOS() {
 		po.WithFSDefaults() // the check that reports a slow disk, which setting FS would lose
+	} else {
+		// Pebble looks ten times a second whether more compactions may run at a
+		// time. That would be nearly all of what goes on in a day of virtual time;
+		// without it, the end of each compaction is when it looks.
+		po.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	}
 	return po
 }
