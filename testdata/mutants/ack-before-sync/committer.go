@@ -81,7 +81,7 @@ type run struct {
 // newCommitter makes the committer of a log that goes on at position next, and
 // reserves positions.
 func newCommitter(s *Store, st *state, next Pos) *committer {
-	c := &committer{s: s, batch: s.db.Batch(), state: st, next: next, stopped: make(chan struct{})}
+	c := &committer{s: s, batch: s.db.LargeBatch(4 * groupBytes), state: st, next: next, stopped: make(chan struct{})}
 	c.syncDue = time.NewTimer(time.Hour)
 	c.syncDue.Stop()
 	c.saveState()
