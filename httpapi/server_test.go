@@ -137,6 +137,10 @@ func TestSource(t *testing.T) {
 			t.Errorf("forwarded for %q: got %q, want from %s", forwarded, got, want)
 		}
 	}
+	// A proxy may add a line of its own instead of extending the caller's.
+	if got := body(h.one(t, "GET", "/echo/a", "X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-For: 203.0.113.9\r\n", "")); got != "a from 203.0.113.9" {
+		t.Errorf("forwarded for, in two lines: got %q, want from 203.0.113.9", got)
+	}
 	direct := start(t, nil)
 	if got := body(direct.one(t, "GET", "/echo/a", "X-Forwarded-For: 203.0.113.9\r\n", "")); got != "a from 127.0.0.1" {
 		t.Errorf("forwarded by a stranger: got %q, want from 127.0.0.1", got)

@@ -25,10 +25,11 @@ func (s *Server) origin(rc *fasthttp.RequestCtx) (source netip.Addr, scheme stri
 	if !s.trusted(source) {
 		return source, scheme
 	}
-	if bytes.EqualFold(rc.Request.Header.Peek("X-Forwarded-Proto"), []byte("https")) {
+	if schemes := rc.Request.Header.PeekAll("X-Forwarded-Proto"); len(schemes) > 0 && bytes.EqualFold(schemes[len(schemes)-1], []byte("https")) {
 		scheme = "https"
 	}
-	hops := strings.Split(string(rc.Request.Header.Peek("X-Forwarded-For")), ",")
+	// Some proxies add a line of their own below that of the caller.
+	hops := strings.Split(string(bytes.Join(rc.Request.Header.PeekAll("X-Forwarded-For"), []byte(","))), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
