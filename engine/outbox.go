@@ -20,9 +20,11 @@ const (
 	outboxDelay = 1   // ms: outcomes gather for so long before they are written
 	outboxRetry = 100 // ms: pause after the log has refused them
 
-	// outboxGroup is how many are written at a time, with a snippet of 1 KiB
-	// each well below what any log takes at once.
+	// outboxGroup is how many are written at a time, and outboxBytes about how
+	// large they may be together: the smallest log takes twice as much at once.
 	outboxGroup = 512
+	outboxBytes = 64 << 10
+	outcomeSize = 128 // without its snippet
 )
 
 // outbox gathers the outcomes of one shard for one partition and writes them to
@@ -91,12 +93,20 @@ func (b *outbox) flush(now int64) (again int64) {
 	case now < b.due:
 		return b.due
 	}
-	n := min(len(b.waiting), outboxGroup)
+	n := b.group()
 	b.writing = append(b.writing, b.waiting[:n]...)
 	b.waiting = slices.Delete(b.waiting, 0, n)
 	b.due = 0
 	b.append()
 	return 0
+}
+
+// group is how many of those that wait are written next.
+func (b *outbox) group() (n int) {
+	for size := 0; n < min(len(b.waiting), outboxGroup) && size < outboxBytes; n++ {
+		size += outcomeSize + len(b.waiting[n].Attempt.Snippet)
+	}
+	return n
 }
 
 func (b *outbox) append() {

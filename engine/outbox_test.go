@@ -92,3 +92,32 @@ func TestNothingStartsWhileOutcomesAreUnwritten(t *testing.T) {
 		r.want("queued", len(l.queue), 1)
 	})
 }
+
+// Outcomes of the longest kind are written with the smallest tables there may be
+// as well, however many have come together.
+func TestOutboxOfASmallStore(t *testing.T) {
+	options := func(o *Options) { o.Log.MemTableSize = 256 << 10 }
+	script(t, options, func(r *rig) {
+		e := r.endpoint("one", nil)
+		p := r.ledger.PartitionOf(org)
+		sh := newShard(r.Engine, 0, r.now())
+		sh.lanes = nil
+		b := sh.outboxes[p]
+		snippet := string(make([]byte, 1024))
+		for i := range outboxLimit {
+			b.add(&delivery.Outcome{Endpoint: uint64(e.Key), Event: uint64(i), State: delivery.Failed, Attempt: delivery.Attempt{N: 2, Snippet: snippet}}, r.now())
+		}
+		for range outboxLimit {
+			b.flush(r.now())
+			after(outboxRetry * time.Millisecond)
+			for _, w := range sh.inbox.wrote {
+				if w.err != nil {
+					r.Fatalf("with %d outcomes unwritten: got %v, want them written", len(b.waiting)+len(b.writing), w.err)
+				}
+				b.wrote(w.err, r.now())
+			}
+			sh.inbox.wrote = nil
+		}
+		r.want("all is written", b.empty(), true)
+	})
+}
