@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -34,7 +33,10 @@ type attempt struct {
 	place   wal.Pos // in a fifo line
 	row     delivery.Row
 
+	withdrawn bool // canceled, or put back in line by hand, while it was under way; the loop's
+
 	start    time.Time // only what has elapsed since is of interest
+	target   string    // the URL that it went to
 	at       int64     // the same moment by the wall clock, Unix ms: signed and recorded
 	duration time.Duration
 	render   event.Rendering
@@ -133,7 +135,8 @@ func (w *worker) send(e *Engine, a *attempt) {
 // post makes it at a webhook.
 func (w *worker) post(e *Engine, a *attempt, s *settings) {
 	w.compose(e, a, s)
-	w.request.URL = cmp.Or(s.Target, s.URL)
+	a.target = s.target()
+	w.request.URL = a.target
 	w.request.Body = w.body
 	w.request.Headers = w.headers
 	w.request.Deadline = a.start.Add(s.timeout)

@@ -303,7 +303,8 @@ func (l *lane) cancel(ref ledger.Ref) {
 	l.withdraw(openKey{ref.Pos, ref.Replay})
 }
 
-// withdraw takes an attempt that has not started out of the line.
+// withdraw takes an attempt that has not started out of the line, and keeps one
+// at an event that has from going back there.
 func (l *lane) withdraw(key openKey) {
 	if a := l.ring.withdraw(key); a != nil {
 		l.putBack(a)
@@ -318,6 +319,10 @@ func (l *lane) withdraw(key openKey) {
 	if i := slices.IndexFunc(l.queue, is); i >= 0 {
 		l.shard.engine.memory.give(l.queue[i].size())
 		l.queue = slices.Delete(l.queue, i, i+1)
+		return
+	}
+	if i := slices.IndexFunc(l.flight, is); i >= 0 {
+		l.flight[i].withdrawn = true
 	}
 }
 

@@ -510,3 +510,59 @@ func TestLaneWithoutItsSecret(t *testing.T) {
 		r.want("payloads in memory in the end", r.memory.used.Load(), int64(0))
 	})
 }
+
+// A delivery that is canceled while an attempt at it fails on our side does not
+// go back into the line; put back in line by hand, it has one place there.
+func TestCancelOfWhatFailsOnOurSide(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		script(t, nil, func(r *rig) {
+			var ours atomic.Bool // what goes wrong is our fault
+			ours.Store(true)
+			r.receiver.answer = func(arrival) (int, time.Duration, string) {
+				if ours.Load() {
+					return -1, time.Second, ""
+				}
+				return 200, 0, ""
+			}
+			e := r.endpoint("one", nil)
+			id := r.delivery(e, r.post(1)[0])
+			after(100 * time.Millisecond)
+			if err := r.CancelDelivery(context.Background(), org, id, ledger.Audit{}); err != nil {
+				r.Fatalf("cancel: %v", err)
+			}
+			want := 1 // the one that was under way
+			if again {
+				if err := r.RetryDelivery(context.Background(), org, id, ledger.Audit{}); err != nil {
+					r.Fatalf("retry: %v", err)
+				}
+				want++
+			}
+			ours.Store(false)
+			after(time.Hour)
+			r.want(fmt.Sprintf("arrivals, put back %v", again), r.receiver.count(), want)
+		})
+	}
+}
+
+// That an address wants nothing any more says nothing about the one that the
+// endpoint has by now.
+func TestGoneOfAnEarlierAddress(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+			if strings.Contains(a.url, "elsewhere") {
+				return 200, 0, ""
+			}
+			return 410, 5 * time.Second, ""
+		}
+		e := r.endpoint("one", nil)
+		r.post(1)
+		after(time.Second)
+		move := func(e *endpoint.Endpoint) error { e.URL = "https://elsewhere.example/"; return nil }
+		if _, err := r.UpdateEndpoint(context.Background(), org, e.ID, move, 0, ledger.Audit{}); err != nil {
+			r.Fatalf("update: %v", err)
+		}
+		after(time.Minute)
+		r.want("enabled", r.lookup(e.ID).Enabled(), true)
+		r.want("succeeded", r.lane(e).Rows[delivery.Succeeded], uint64(1))
+	})
+}
