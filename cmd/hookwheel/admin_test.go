@@ -51,6 +51,13 @@ func TestAdminListen(t *testing.T) {
 			}
 		}
 	}
+	_, _, errs := run(t, "audit", "--url", "http://"+s.address, "--api-key", s.key())
+	if want := "with --admin-listen"; !strings.Contains(errs, want) {
+		t.Errorf("audit at the address of the API: got %s, want %q", errs, want)
+	}
+	if code, _, errs := run(t, "audit", "--url", admin, "--api-key", s.key()); code != 0 {
+		t.Errorf("audit at --admin-listen: got exit code %d, %s", code, errs)
+	}
 	if code := s.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("SIGTERM: got exit code %d, want 0\n%s", code, s.log)
 	}

@@ -66,7 +66,8 @@ What was delivered since the backup was made is delivered again.`,
 			}
 			hint := ""
 			if _, err := os.Stat(filepath.Join(dataDir, "master.key")); err != nil {
-				hint = "Put the file master.key of the original there before the first start, or name it with --master-key-file.\n"
+				hint = "Put the file master.key of the original there before the first start, or name it with --master-key-file.\n" +
+					"The admin key is that of the original; if it is lost, set another one with HOOKWHEEL_ADMIN_KEY.\n"
 			}
 			_, err := fmt.Fprintf(c.App.Writer, "restored into %s and checked\n%s", dataDir, hint)
 			return err

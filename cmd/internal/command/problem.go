@@ -32,6 +32,10 @@ type mistake struct {
 
 const maxShownText = 300 // bytes of an answer in a format that is not ours
 
+// noRoute is what a server says of a path that it does not have, or has at its
+// other address.
+const noRoute = "no such route"
+
 func newProblem(response *http.Response, body []byte) *problem {
 	p := &problem{}
 	if json.Unmarshal(body, p) != nil || p.Title == "" && p.Detail == "" && p.Text == "" {
@@ -43,6 +47,9 @@ func newProblem(response *http.Response, body []byte) *problem {
 	}
 	if p.Status/100 == 3 {
 		p.Detail = "the server redirects to " + response.Header.Get("Location") + ": give that as --url"
+	}
+	if p.Status == http.StatusNotFound && cmp.Or(p.Detail, p.Text) == noRoute {
+		p.Errors = append(p.Errors, mistake{Detail: "with --admin-listen, what needs an admin key is only at that address: give it as --url"})
 	}
 	p.requestID = response.Header.Get("X-Request-Id")
 	p.retryAfter = retryAfter(response.Header.Get("Retry-After"), time.Now())

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -54,6 +55,15 @@ func masterKey(dir, path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w: put the key file back that was in use (a backup never contains it)", path, err)
 	}
 	return key, nil
+}
+
+// warnIfReadable tells the operator that everybody on the machine can read the
+// key file. It is no reason not to start: whoever mounts a secret into a
+// container cannot always choose how.
+func warnIfReadable(path string, log *slog.Logger) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {
+		log.Warn("every user of this machine can read the master key: chmod 600", "file", path)
+	}
 }
 
 // What keys are derived for.

@@ -159,9 +159,11 @@ func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	if err := ensureDir(dir); err != nil {
 		return nil, err
 	}
-	if master, err = masterKey(dir, cmp.Or(o.MasterKeyFile, filepath.Join(dir, masterKeyFile))); err != nil {
+	keyFile := cmp.Or(o.MasterKeyFile, filepath.Join(dir, masterKeyFile))
+	if master, err = masterKey(dir, keyFile); err != nil {
 		return nil, err
 	}
+	warnIfReadable(keyFile, o.Logger)
 	if o.Engine.Box, err = secret.NewBox(master); err != nil {
 		return nil, err
 	}
@@ -198,6 +200,9 @@ func (s *Server) addresses() []net.Addr {
 func (s *Server) ensureAdminKey(ctx context.Context) error {
 	given := s.options.AdminKey
 	made, err := s.engine.EnsureTenants(ctx, given)
+	if errors.Is(err, wal.ErrDiskFull) { // of a new store: later there is nothing left to make
+		return fmt.Errorf("%w: make room on the disk of %s, or lower --disk-reserve", err, s.options.Engine.Log.Dir)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -83,6 +84,7 @@ func TestOpenFails(t *testing.T) {
 	for want, change := range map[string]func(*Options){
 		"--listen":       func(o *Options) { o.Listen = "192.0.2.1:1" },
 		"--admin-listen": func(o *Options) { o.AdminListen = "192.0.2.1:1" },
+		"--disk-reserve": func(o *Options) { o.Engine.Log.DiskReserve = 1 << 50 },
 		"egress proxy":   func(o *Options) { o.Egress.Proxy = "ftp://x" },
 		"shards is 999":  func(o *Options) { o.Engine.Shards = 999 },
 		"body size":      func(o *Options) { o.HTTP.MaxBodySize, o.HTTP.AnonymousBodySize = 1, 2 },
@@ -96,6 +98,29 @@ func TestOpenFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeNow(t, s)
+}
+
+// Each start says that the master key is open to everybody, and only then.
+func TestReadableMasterKey(t *testing.T) {
+	dir := t.TempDir()
+	for _, mode := range []os.FileMode{0o600, 0o640, 0o644} {
+		var log bytes.Buffer
+		key := filepath.Join(dir, masterKeyFile)
+		if _, err := masterKey(dir, key); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		s, err := open(t, dir, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeNow(t, s)
+		if got, want := strings.Contains(log.String(), "can read the master key"), mode == 0o644; got != want {
+			t.Errorf("mode %o: got a warning: %v, want %v", mode, got, want)
+		}
+	}
 }
 
 // A server can be closed as soon as it is open, and opened as soon as it is
