@@ -32,8 +32,8 @@ import (
 // sends none. Of the answer's headers only those in shownHeaders are written.
 // What differs from run to run is replaced by a name: an id, key or secret by
 // $ and its prefix with a number, such as $evt1, times by $time, cursors by
-// $cursor1, versions by $version1, signatures by $signature. A later request
-// may use the names. In its headers $sign(SECRET) is a signature of the body,
+// $cursor1, versions by $version1, signatures by $signature, and durations by 0.
+// A later request may use the names. In its headers $sign(SECRET) is a signature of the body,
 // see sign.
 //
 // Before a request, a line "! settle" waits until all that is owed has been
@@ -254,7 +254,8 @@ var (
 		`|(last4": "|last_4_digits": "|"\*{4})([^"]+)` +
 		`|\b(whsec|whsk)_[0-9A-Za-z+/=]{20,}` +
 		`|\bt=\d+(?:,v1=[0-9a-f]{64})+|\bv1,[0-9A-Za-z+/]{43}=` +
-		`|\beyJ[\w-]+\.[\w-]+\.[\w-]+`)
+		`|\beyJ[\w-]+\.[\w-]+\.[\w-]+` +
+		`|("duration_ms": )\d+`)
 )
 
 // fill puts the values of this run in the place of names.
@@ -282,6 +283,8 @@ func (p *player) name(text string) string {
 			return part[6] + p.nameOf("last", part[7])
 		case part[8] != "":
 			return p.nameOf(part[8], value)
+		case part[9] != "":
+			return part[9] + "0"
 		case strings.HasPrefix(value, "t=") || strings.HasPrefix(value, "v1,"):
 			return "$signature"
 		case strings.HasPrefix(value, "eyJ"):
