@@ -48,11 +48,16 @@ const bulkChunk = 1000
 // or was exhausted, and returns how many. Of an event that was replayed the last
 // replay counts. A fifo endpoint gets no more than stand in its line at once;
 // what is left stays as it is, for another call. After an error those that were
-// counted are in line.
+// counted are in line. The error is ledger.ErrBusy while another call does the
+// same for the organization: a thousand callers make its line no longer than one.
 func (e *Engine) RetryFailed(ctx context.Context, org string, audit ledger.Audit) (n int, err error) {
 	if _, err := e.organization(org); err != nil {
 		return 0, err
 	}
+	if _, already := e.retrying.LoadOrStore(org, true); already {
+		return 0, ledger.ErrBusy
+	}
+	defer e.retrying.Delete(org)
 	// The choice is that of a replay, but what it finds is not made anew.
 	choice := &ledger.ReplayJob{Organization: org, States: givenUp, UpTo: e.ledger.Applied(e.ledger.PartitionOf(org)) + 1}
 	for _, key := range e.ledger.EndpointKeys(org) {
@@ -86,9 +91,13 @@ func (e *Engine) retryFailed(ctx context.Context, choice *ledger.ReplayJob, key 
 		if len(chosen.Events) == 0 {
 			continue
 		}
-		v, err := e.ledger.Command(ctx, &ledger.Command{
+		order := &ledger.Command{
 			Audit: audit, Verb: ledger.RetryAll, Organization: choice.Organization, Endpoint: key, Events: chosen.Events, Due: e.now(),
-		})
+		}
+		if to.Ordering == endpoint.FIFO {
+			order.Limit = bulkChunk
+		}
+		v, err := e.ledger.Command(ctx, order)
 		if errors.Is(err, ledger.ErrNotFound) {
 			break // deleted in the meantime
 		}

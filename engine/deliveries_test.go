@@ -112,6 +112,13 @@ func TestRetryFailed(t *testing.T) {
 		if got, err := o.RetryFailed(t.Context(), acme, someone); got != n-bulkChunk || err != nil {
 			t.Errorf("retried again: got %d, %v, want the %d that are left of the line", got, err, n-bulkChunk)
 		}
+		o.retrying.Store(acme, true) // as while another call runs
+		if got, err := o.RetryFailed(t.Context(), acme, someone); got != 0 || !errors.Is(err, ledger.ErrBusy) {
+			t.Errorf("beside another call: got %d, %v, want 0, %v", got, err, ledger.ErrBusy)
+		}
+		if _, err := o.RetryFailed(t.Context(), rival, someone); err != nil {
+			t.Errorf("of another organization: got %v, want none", err)
+		}
 		if _, err := o.RetryFailed(t.Context(), "org_none", someone); !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("unknown organization: got %v, want %v", err, ledger.ErrNotFound)
 		}

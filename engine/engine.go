@@ -66,6 +66,7 @@ type Engine struct {
 	lastComplaint atomic.Int64  // Unix ms, see storageFailed
 	disabling     sync.Map      // laneID of endpoints that the engine is about to disable
 	replaying     sync.Map      // event.ID of replay jobs that have a goroutine
+	retrying      sync.Map      // ids of organizations for which RetryFailed runs
 	deleted       chan struct{} // one token: an organization was deleted
 }
 

@@ -44,7 +44,7 @@ const (
 	Delete         Verb = "delete"          // endpoint
 	Retry          Verb = "retry"           // delivery: put it back in line, due now
 	Cancel         Verb = "cancel"          // delivery
-	RetryAll       Verb = "retry_all"       // endpoint: retry what failed or was exhausted of Events
+	RetryAll       Verb = "retry_all"       // endpoint: retry what failed or was exhausted of Events; with Limit, as long as fewer wait
 	Replay         Verb = "replay"          // event and endpoint: a new delivery, with the number Replay
 	StartReplay    Verb = "start_replay"    // Job, if fewer than Limit of the organization run
 	ContinueReplay Verb = "continue_replay" // replay job and endpoint: new deliveries of Events

@@ -37,7 +37,8 @@ func (pt *partition) requeue(b *kv.Batch, r *wal.Rec, c *Command, m *member, ref
 
 // retryAll puts the deliveries of c.Events to one endpoint back in line that
 // failed or were exhausted, and returns how many those are. Of an event that was
-// replayed the last replay counts.
+// replayed the last replay counts. With c.Limit it ends when so many wait for the
+// endpoint, which only apply can tell: others put deliveries in line as well.
 func (pt *partition) retryAll(b *kv.Batch, r *wal.Rec, c *Command, m *member) (count int, err error) {
 	past, err := pt.history(m.Key)
 	if err != nil {
@@ -45,6 +46,9 @@ func (pt *partition) retryAll(b *kv.Batch, r *wal.Rec, c *Command, m *member) (c
 	}
 	defer past.Close()
 	for _, at := range c.Events {
+		if c.Limit > 0 && m.Waiting() >= uint64(c.Limit) {
+			break
+		}
 		newest, row, found, err := past.newest(at)
 		if err != nil {
 			return count, err

@@ -34,5 +34,12 @@ func TestRetryAll(t *testing.T) {
 	check(t, "listed", f.terminals(e), 0)
 	check(t, "waiting", len(f.waiting(e)), 5)
 	check(t, "of the other endpoint", f.lane(other).Rows[delivery.Failed], uint64(len(states)))
+
+	// Two that did not know of each other put no more in line than one may.
+	for _, want := range []int{4, 0} {
+		v, err := f.Command(t.Context(), &Command{Verb: RetryAll, Organization: "org_a", Endpoint: other.Key, Events: at, Limit: 4})
+		f.mustDo(err)
+		check(t, "retried up to a limit", v.Count, want)
+	}
 	check(t, "state after a replay", replay(t, f, 1), f.hash(0))
 }

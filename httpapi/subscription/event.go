@@ -1,6 +1,7 @@
 package subscription
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -122,6 +123,9 @@ func (a *api) retry(c *wire.Ctx) error {
 		return err
 	}
 	n, err := a.engine.RetryFailed(c.Context(), c.Organization, c.Audit())
+	if errors.Is(err, ledger.ErrBusy) {
+		return wire.Conflict(wire.CodeConflict, "what has failed is being retried already; wait until that is done").Because(err)
+	}
 	if err != nil {
 		return err
 	}
