@@ -13,13 +13,12 @@ type Rules struct {
 	Timeout time.Duration // of an attempt
 
 	// Unrecorded is for how long the outcome of an attempt can wait to be
-	// written: what succeeded within it before a crash is sent again.
+	// written: what succeeded within it before a crash is sent again. The time
+	// that the disk takes comes on top.
 	Unrecorded time.Duration
 
 	// Slack is for how long a busy machine keeps a process from running.
 	Slack time.Duration
-
-	ClockStepped bool // the wall clock was set: times that the server tells mean nothing
 }
 
 // Verdict is the result of a check.

@@ -165,6 +165,22 @@ func crash(w *world, from, to int64) {
 	w.add(to, Record{Fault: &Fault{What: "kill", Crash: true, Over: true}})
 }
 
+const hour = 3600 * 1000
+
+// step sets the server's clock forward by an hour; the attempts that it tells of
+// later are told an hour late.
+func step(w *world, at int64, down bool) {
+	w.add(at, Record{Fault: &Fault{What: "clock", Step: hour / 1000, Down: down}})
+	w.add(at+5, Record{Fault: &Fault{What: "clock", Step: hour / 1000, Down: down, Over: true}})
+	for _, list := range w.state.Attempts {
+		for i := range list {
+			if list[i].At.UnixMilli() > at {
+				list[i].At = list[i].At.Add(time.Hour)
+			}
+		}
+	}
+}
+
 // Each change makes one invariant fail, or, where there is a reason for what
 // happened, none.
 var histories = []struct {
@@ -234,6 +250,12 @@ var histories = []struct {
 	{"sent twice", "duplicates", func(w *world) { w.receive(900, "other", "b", "4", 200) }},
 	{"sent twice across a crash", "", func(w *world) { crash(w, 750, 760); w.receive(900, "other", "b", "4", 200) }},
 	{"sent twice long before a crash", "duplicates", func(w *world) { crash(w, 2000, 2010); w.receive(2100, "other", "b", "4", 200) }},
+	{"sent twice when the disk was slow before a crash", "", func(w *world) {
+		w.add(800, Record{Intent: &Intent{Post: "slow", Org: "b", Items: []Item{testItem("b", "4")}}})
+		w.add(1300, Record{Answer: &Answer{Post: "slow", Status: 202, Results: []Result{{ID: "evt_4"}}}})
+		crash(w, 1500, 1510)
+		w.receive(1600, "other", "b", "4", 200)
+	}},
 	{"sent twice after a lost answer", "", func(w *world) {
 		w.receive(900, "other", "b", "4", 200)
 		w.state.Attempts["dlv_other4"] = []Attempt{attempt(699, 0), attempt(899, 200)}
@@ -262,6 +284,27 @@ var histories = []struct {
 		w.state.Attempts["dlv_other4"] = []Attempt{attempt(699, 410)}
 	}},
 
+	{"the clock is set", "", func(w *world) { step(w, 850, false) }},
+	{"the clock is set, and back", "", func(w *world) {
+		step(w, 850, false)
+		w.add(3500, Record{Fault: &Fault{What: "clock", Step: -hour / 1000}})
+		w.add(3505, Record{Fault: &Fault{What: "clock", Step: -hour / 1000, Over: true}})
+	}},
+	{"a retry follows the clock", "schedule", func(w *world) {
+		w.receive(1500, "other", "b", "4", 500)
+		w.receive(1540, "other", "b", "4", 500)
+		step(w, 1520, false)
+	}},
+	{"the clock is set without the server", "", func(w *world) {
+		w.receipt("all", "3").Status = 500
+		w.state.Attempts["dlv_all3"][1] = attempt(829, 429)
+		step(w, 810, true)
+	}},
+	{"the clock is set with the server, and a retry follows", "schedule", func(w *world) {
+		w.state.Attempts["dlv_all3"][1] = attempt(829, 429)
+		step(w, 810, false)
+	}},
+
 	{"not left alone", "retry-after", func(w *world) {
 		w.post(2000, "a", 202, "soon")
 		w.deliver(2500, "all", "a", "soon")
@@ -272,6 +315,10 @@ var histories = []struct {
 	{"told to be taken, but was not", "agreement", func(w *world) { w.receipt("other", "4").Status = 500 }},
 	{"told to be exhausted, but was taken", "agreement", func(w *world) { w.delivery("other4").State = "exhausted" }},
 	{"told another status", "agreement", func(w *world) { w.state.Attempts["dlv_other4"] = []Attempt{attempt(699, 201)} }},
+	{"told at a time that never was", "agreement", func(w *world) {
+		step(w, 850, false)
+		w.state.Attempts["dlv_other4"][0].At = time.Unix(9*hour/1000, 0)
+	}},
 	{"an attempt is not told", "agreement", func(w *world) { w.receive(600, "other", "b", "4", 500) }},
 
 	{"started while paused, by the API", "stopped", func(w *world) {

@@ -38,8 +38,9 @@ func signatures(m *model, f *finder) {
 			given := strings.Fields(r.Signature)
 			started := span{r.at - int64(m.Timeout+m.Slack), r.at}
 			for _, v := range e.secrets {
-				may := v.from.from <= started.to && v.until.to >= started.from
-				must := v.from.to <= started.from && v.until.from >= started.to
+				until := m.unsure(v.since, v.until)
+				may := v.from.from <= started.to && until.to >= started.from
+				must := v.from.to <= started.from && until.from >= started.to
 				want, err := signed(v.secret, r.Receipt)
 				if err != nil {
 					f.violated("%s has a secret that is no base64: %v", e.name, err)

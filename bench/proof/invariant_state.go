@@ -9,6 +9,9 @@ import (
 // attempts that it tells of are those that the receiver answered, in that order,
 // and nothing is missing but what crashes took.
 func agreement(m *model, f *finder) {
+	for _, what := range m.timeless {
+		f.violated("%s", what)
+	}
 	for _, e := range m.endpoints {
 		for id, d := range e.deliveries {
 			f.looked(1)

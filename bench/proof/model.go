@@ -14,6 +14,7 @@ import (
 // Mono unless they say otherwise.
 type model struct {
 	Rules
+	clock
 	state *State
 
 	items     []*item
@@ -21,10 +22,11 @@ type model struct {
 	byID      map[string]*item // by the id that posts were told, or that the state shows
 	endpoints map[string]*endpoint
 	byAPI     map[string]*endpoint
-	crashes   []span
+	crashes   []outage
 	restarts  int
 	walks     []*Walk
 	strange   []*receipt // to no known endpoint, or of no known marker
+	timeless  []string   // what is told to have happened at times that never were
 }
 
 // span is a time from one moment to a later one. What a change says holds from
@@ -102,11 +104,12 @@ type validity struct {
 	secret string
 	from   span
 	until  span
+	since  int64 // when it was rotated away; never = it was not
 }
 
 func newModel(records []Record, s *State, rules Rules) *model {
 	m := &model{
-		Rules: rules, state: s,
+		Rules: rules, state: s, clock: clock{periods: make([]period, 1)},
 		byMarker: map[string]*item{}, byID: map[string]*item{}, endpoints: map[string]*endpoint{}, byAPI: map[string]*endpoint{},
 	}
 	posts := map[string]*Intent{}
@@ -124,11 +127,13 @@ func newModel(records []Record, s *State, rules Rules) *model {
 		case r.Change != nil:
 			m.change(begun[r.Change.Endpoint], *r)
 		case r.Fault != nil:
-			m.fault(r.Mono, r.Fault)
+			m.fault(r)
 		case r.Walk != nil:
 			m.walks = append(m.walks, r.Walk)
 		}
 	}
+	m.measureCommits(records)
+	m.ownTimes(records)
 	m.unanswered(posts, records)
 	m.join(records)
 	return m
@@ -210,26 +215,15 @@ func (m *model) change(begun, done Record) {
 		for i := range e.secrets {
 			e.secrets[i].until.from = min(e.secrets[i].until.from, begun.Mono+grace)
 			e.secrets[i].until.to = min(e.secrets[i].until.to, done.Mono+grace)
+			e.secrets[i].since = min(e.secrets[i].since, begun.Mono)
 		}
 		from := next.span
 		if c.Verb == "create" {
 			from = span{-never, -never} // there was no attempt without it
 		}
-		e.secrets = append(e.secrets, validity{c.Secret, from, span{never, never}})
+		e.secrets = append(e.secrets, validity{c.Secret, from, span{never, never}, never})
 	}
 	e.phases = append(e.phases, next)
-}
-
-func (m *model) fault(at int64, f *Fault) {
-	switch {
-	case f.Over && len(m.crashes) > 0 && m.crashes[len(m.crashes)-1].to == never:
-		m.crashes[len(m.crashes)-1].to = at
-	case !f.Over && f.Crash:
-		m.crashes = append(m.crashes, span{at, never})
-	}
-	if !f.Over {
-		m.restarts++
-	}
 }
 
 // Told returns the ids of the events that posts were told of.
@@ -316,33 +310,6 @@ func (e *endpoint) owes(it *item) (surely, possibly bool) {
 		surely, possibly = surely && owed, possibly || owed
 	}
 	return surely, possibly
-}
-
-// crashed reports whether a crash, before the receipt of a repetition, could
-// have kept what became of an attempt from being written.
-func (m *model) crashed(attempt, repeated *receipt) bool {
-	return slices.ContainsFunc(m.crashes, func(c span) bool { return c.from <= repeated.at && m.lostIn(c, attempt) })
-}
-
-// lostIn reports whether a crash came so soon after an attempt, or during it,
-// that the outcome may not have been written. A busy receiver reads a request
-// when its sender is gone already.
-func (m *model) lostIn(c span, attempt *receipt) bool {
-	ended := attempt.at + int64(attempt.Delay)*int64(time.Millisecond)
-	if attempt.Status == 0 {
-		ended = attempt.at + int64(m.Timeout)
-	}
-	return attempt.at-int64(m.Slack) <= c.to && ended >= c.from-int64(m.Unrecorded+m.Slack)
-}
-
-// lost counts the attempts whose outcomes crashes may have taken.
-func (m *model) lost(attempts ...*receipt) (n int) {
-	for _, r := range attempts {
-		if slices.ContainsFunc(m.crashes, func(c span) bool { return m.lostIn(c, r) }) {
-			n++
-		}
-	}
-	return n
 }
 
 // taken is the first receipt that the receiver took.

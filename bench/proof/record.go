@@ -114,6 +114,8 @@ type Fault struct {
 	What  string `json:"what"`            // such as kill
 	Crash bool   `json:"crash,omitempty"` // the process ended without warning: what it had not written is lost
 	Over  bool   `json:"over,omitempty"`  // the process is gone, or the fault has been taken back
+	Step  int64  `json:"step,omitempty"`  // seconds by which its wall clock was set, forward or back: an hour or more
+	Down  bool   `json:"down,omitempty"`  // it was set while the process did not run
 }
 
 // Walk is a list of the API that was read from page to page while others wrote.
