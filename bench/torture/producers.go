@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hookwheel/hookwheel/bench/proof"
 )
@@ -15,13 +18,16 @@ var producers = scenario{
 	name: "producers", about: "clients that dawdle, lie about lengths, never end, leave, do not read, and come by thousands, beside one that behaves",
 	longRounds: 2,
 	run: func(ctx context.Context, l *lab) error {
-		l.Server.Flags = append(l.Server.Flags, "--read-timeout", readTimeout.String(), "--max-connections", "12000")
-		if err := l.Populate(ctx); err != nil {
-			return err
-		}
 		duration, crowd := 6*time.Second, 1000
 		if l.Long {
 			duration, crowd = time.Minute, 10_000
+		}
+		l.Server.Flags = append(l.Server.Flags, "--read-timeout", readTimeout.String())
+		if err := l.admits(crowd); err != nil {
+			return err
+		}
+		if err := l.Populate(ctx); err != nil {
+			return err
 		}
 		if err := l.behaves(ctx, "alone", duration/3); err != nil {
 			return err
@@ -36,8 +42,31 @@ var producers = scenario{
 	},
 }
 
-// readTimeout is what the server gives a client to send a request.
-const readTimeout = 2 * time.Second
+const (
+	// readTimeout is what the server gives a client to send a request.
+	readTimeout = 2 * time.Second
+
+	// What the server may have besides the crowd's connections: those of the
+	// others, some of which it has not yet noticed to be gone, attempts, and files
+	// that it opens for itself. The crowd alone is more than the default allows.
+	others   = 1000
+	inFlight = 1000
+	ownFiles = 1200
+)
+
+// admits gives the server room for a crowd, which the defaults do not on a
+// machine where a process may open few files: they share them with attempts.
+func (l *lab) admits(crowd int) error {
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return err
+	}
+	if want := uint64(crowd + others + inFlight + ownFiles); files.Cur < want {
+		return fmt.Errorf("%w: it needs %d open files, this machine allows %d (ulimit -n)", errSkip, want, files.Cur)
+	}
+	l.Server.Flags = append(l.Server.Flags, "--max-connections", strconv.Itoa(crowd+others), "--max-in-flight", strconv.Itoa(inFlight))
+	return nil
+}
 
 // behaves runs a producer that behaves for a time, which keeps its connections and has
 // all kinds of posts, also batches with a line that is wrong.
