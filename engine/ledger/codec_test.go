@@ -110,14 +110,15 @@ func TestMetaRow(t *testing.T) {
 	f := newLedger(t, 1)
 	pt := &partition{Ledger: &Ledger{log: f.log, db: db, tenants: newTenants()}}
 	*pt = *newPartition(pt.Ledger, 0)
-	pt.counted, pt.expired, pt.lastMinute = 5, 6, 7
+	pt.counted, pt.expired = 5, 6
+	pt.lastMinute.Store(7)
 	b := db.Batch()
 	b.Set(pt.metaKey(), pt.appendMeta(nil, 5))
 	f.mustDo(b.Commit(false))
 	got := newPartition(pt.Ledger, 0)
 	f.mustDo(got.load())
 	check(t, "applied, counted, expired", [3]wal.Pos{got.appliedTo(), got.counted, got.expired}, [3]wal.Pos{5, 5, 6})
-	check(t, "last minute", got.lastMinute, uint32(7))
+	check(t, "last minute", got.lastMinute.Load(), uint32(7))
 	b.Reset()
 	b.Set(pt.metaKey(), pt.appendMeta(nil, 5)[1:])
 	f.mustDo(b.Commit(false))

@@ -40,7 +40,7 @@ func (l *Ledger) StateHash(p int) (sum [sha256.Size]byte, err error) {
 		lane.Counted = 0
 		hashParts(h, pt.endpointKey(tableLane, ep), lane.append(nil))
 	}
-	hashParts(h, kv.Key(nil).U64(uint64(pt.expired)).U32(pt.lastMinute))
+	hashParts(h, kv.Key(nil).U64(uint64(pt.expired)).U32(pt.lastMinute.Load()))
 	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 

@@ -26,6 +26,10 @@ type partition struct {
 	applied   atomic.Uint64 // position
 	following chan struct{} // closed when what was in the log at start is applied
 
+	// The newest minute in which an event came in, Unix time: the last in the
+	// index of times.
+	lastMinute atomic.Uint32
+
 	mu struct {
 		sync.RWMutex
 		members map[endpoint.Key]*member // deleted endpoints included, until their history is gone
@@ -35,7 +39,6 @@ type partition struct {
 
 	// Only apply touches what follows.
 	matcher    endpoint.Matcher
-	lastMinute uint32
 	expired    wal.Pos   // retention has taken everything before
 	counted    wal.Pos   // every lane row counts at least up to here
 	sinceFlush int       // records
@@ -120,7 +123,7 @@ func (pt *partition) appendMeta(dst []byte, applied wal.Pos) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(applied))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(pt.counted))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(pt.expired))
-	return binary.BigEndian.AppendUint32(dst, pt.lastMinute)
+	return binary.BigEndian.AppendUint32(dst, pt.lastMinute.Load())
 }
 
 var errDamagedMeta = errors.New("ledger: the state row is damaged or of a newer version")
@@ -131,7 +134,7 @@ func (pt *partition) decodeMeta(meta []byte) (applied wal.Pos, err error) {
 	}
 	pt.counted = wal.Pos(binary.BigEndian.Uint64(meta[9:]))
 	pt.expired = wal.Pos(binary.BigEndian.Uint64(meta[17:]))
-	pt.lastMinute = binary.BigEndian.Uint32(meta[25:])
+	pt.lastMinute.Store(binary.BigEndian.Uint32(meta[25:]))
 	return wal.Pos(binary.BigEndian.Uint64(meta[1:])), nil
 }
 

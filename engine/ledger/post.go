@@ -132,8 +132,9 @@ func NewID() event.ID { return ulid.Make() }
 
 // Post makes events of one organization durable, all or none, and appends to
 // dst what apply decided about each, in their order. Every event needs its ID
-// and Organization; it is borrowed during the call. When Post returns, the
-// events can be found and are on their way.
+// and Organization; it is borrowed during the call. An ID that is older than the
+// log, because the clock was set back, is changed. When Post returns, the events
+// can be found and are on their way.
 //
 // withEndpoints asks for the endpoints that matched, not just for their number.
 //
@@ -145,11 +146,25 @@ func (l *Ledger) Post(ctx context.Context, events []*event.Event, withEndpoints 
 		return dst, nil
 	}
 	s := l.newSubmission()
+	pt := l.partition(events[0].Organization)
 	for _, ev := range events {
+		if err := pt.renew(&ev.ID); err != nil {
+			return dst, err
+		}
 		s.data = ev.Append(s.data)
 		s.add(wal.Event, ev.ID)
 	}
-	return l.submit(ctx, l.PartitionOf(events[0].Organization), s, withEndpoints, dst)
+	return l.submit(ctx, pt.p, s, withEndpoints, dst)
+}
+
+// renew gives an id the time of the newest minute in the log, if it has an
+// earlier one. Lists by time, and retention, rely on it that the time in an id is
+// about that of its record, which never goes back.
+func (pt *partition) renew(id *event.ID) error {
+	if least := uint64(pt.lastMinute.Load()) * 60_000; id.Time() < least {
+		return id.SetTime(least)
+	}
+	return nil
 }
 
 // Change writes a Config record and returns when it is applied. The error is
