@@ -72,7 +72,7 @@ func (o *listener) run(c *cli.Context) error {
 	}
 	socket, err := net.Listen("tcp", o.address)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return fmt.Errorf("%w; see --address, whose port 0 takes any that is free", err)
 	}
 	server := &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,

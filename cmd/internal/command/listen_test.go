@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -42,6 +43,20 @@ func testReceiver(out io.Writer) *receiver {
 		signing: signing{scheme: anyScheme, prefix: sign.DefaultPrefix, secrets: []string{testSecret}},
 		status:  200, tolerance: 5 * time.Minute, showBytes: 20,
 	}, out)
+}
+
+// Port 9000 is a popular one: the error says how to take another.
+func TestListenAddressInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	var errs bytes.Buffer
+	code := Main(t.Context(), "test", []string{"hookwheel", "listen", "--address", taken.Addr().String()}, nil, io.Discard, &errs)
+	if code != exitFailed || !strings.Contains(errs.String(), "see --address") {
+		t.Errorf("got exit code %d, %s, want %d and the flag", code, &errs, exitFailed)
+	}
 }
 
 func TestReceiverVerifies(t *testing.T) {
