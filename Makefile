@@ -49,11 +49,13 @@ check: ## format, vet, staticcheck, golangci-lint, go.mod tidy
 	go run $(GOLANGCI) run ./...
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (1m) each
-	@for package in $$(go list ./...); do \
-		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+fuzz: ## every fuzz target for FUZZTIME (1m) each, until one finds something
+	@packages=$$(go list ./...); for package in $$packages; do \
+		targets=$$(go test -list '^Fuzz' $$package); \
+		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
 			echo "== $$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || \
+				{ echo "$$target failed. If it wrote an input to testdata/fuzz, commit that with the repair."; exit 1; }; \
 		done; \
 	done
 
