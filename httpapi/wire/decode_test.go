@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
@@ -174,7 +175,8 @@ func FuzzDecode(f *testing.F) {
 			Data   json.RawMessage   `json:"data"`
 		}
 		var got, want plain
-		if DecodeJSON([]byte(text), &got) != nil {
+		if err := DecodeJSON([]byte(text), &got); err != nil {
+			checkRefusal(t, text, err)
 			return
 		}
 		d := stdjson.NewDecoder(strings.NewReader(text))
@@ -186,4 +188,19 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%q: got %+v, want %+v", text, got, want)
 		}
 	})
+}
+
+// checkRefusal: a refusal names fields, few of them and briefly, whatever the
+// text is like.
+func checkRefusal(t *testing.T, text string, err error) {
+	t.Helper()
+	e := From(err)
+	if e.Status != 400 || (e.Code == CodeInvalid) != (len(e.Fields) > 0) || len(e.Fields) > MaxFaults {
+		t.Errorf("%q: got %d %s with %d faults", text, e.Status, e.Code, len(e.Fields))
+	}
+	for _, field := range e.Fields {
+		if field.Pointer != "" && field.Pointer[0] != '/' || len(field.Pointer) > len(text)+100 || !utf8.ValidString(field.Pointer) || field.Detail == "" || len(field.Detail) > 200 {
+			t.Errorf("%q: got fault %+v, want a pointer and a short text", text, field)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,14 +40,14 @@ func (c *Ctx) Page(list string, fallback, largest int) (page Page, err error) {
 }
 
 // ListName names a list together with the query parameters that choose from it,
-// so that its cursors are good for the same choice only.
+// so that its cursors are good for the same choice only. Each value stands
+// behind its length, or one with a zero in it could pass for two.
 func (c *Ctx) ListName(name string, parameters ...string) string {
 	var b strings.Builder
 	b.WriteString(name)
 	for _, p := range parameters {
 		value, _ := c.Query(p)
-		b.WriteByte(0)
-		b.WriteString(value)
+		fmt.Fprintf(&b, "\x00%d:%s", len(value), value)
 	}
 	return b.String()
 }
