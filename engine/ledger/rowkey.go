@@ -73,7 +73,8 @@ func (k *rowKey) parse(key []byte, layout []keyPart) error {
 			n = pathLen(key)
 			*v = key[:min(n, len(key))]
 		case *[16]byte:
-			n = min(copy(v[:], key), 16)
+			n = len(v)
+			copy(v[:], key)
 		case *uint64:
 			if n = 8; len(key) >= n {
 				*v = binary.BigEndian.Uint64(key)

@@ -36,6 +36,7 @@ type batcher struct {
 func newBatcher(input io.Reader, eventType string, events int, size int64) *batcher {
 	lines := bufio.NewScanner(input)
 	lines.Buffer(make([]byte, 64<<10), maxEventBytes)
+	lines.Split(wholeLine)
 	return &batcher{lines: lines, eventType: eventType, events: events, bytes: int(size)}
 }
 
@@ -69,7 +70,7 @@ func (b *batcher) event() (event []byte, read int, err error) {
 	}
 	for b.lines.Scan() {
 		b.n++
-		read += len(b.lines.Bytes()) + 1
+		read += len(b.lines.Bytes())
 		line := bytes.TrimSpace(b.lines.Bytes())
 		if len(line) == 0 {
 			continue
@@ -89,6 +90,18 @@ func (b *batcher) event() (event []byte, read int, err error) {
 		return nil, 0, fmt.Errorf("read line %d: %w", b.n+1, err)
 	}
 	return nil, read, nil
+}
+
+// wholeLine is bufio.ScanLines with the end of the line, so that what was read
+// can be counted.
+func wholeLine(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	if end := bytes.IndexByte(data, '\n') + 1; end > 0 {
+		return end, data[:end], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
 }
 
 // encodeVerbatim is json.Marshal without escapes for HTML in what is passed

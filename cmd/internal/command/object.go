@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -43,7 +44,10 @@ func parseObject(text []byte) (object, error) {
 		}
 		o.fields[key] = field
 	}
-	if _, err := decoder.Token(); err != nil || decoder.More() {
+	if _, err := decoder.Token(); err != nil {
+		return object{}, errNotAnObject
+	}
+	if _, err := decoder.Token(); err != io.EOF { // More would take a bracket for the end
 		return object{}, errNotAnObject
 	}
 	return o, nil
