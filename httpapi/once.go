@@ -30,6 +30,10 @@ type Answers interface {
 const (
 	answerLifetime   = 24 * time.Hour
 	maxOnceKeyLength = 255
+
+	// maxCanonical is the largest body that is brought into canonical form, many
+	// times what any operation needs. It takes some 70 times as much memory.
+	maxCanonical = 128 << 10
 )
 
 // once executes operations that carry an Idempotency-Key once within the key's
@@ -189,11 +193,13 @@ func checkOnceKey(key []byte) error {
 }
 
 // fingerprintOf sums up the content of a request: its query as it is, and its
-// body in canonical form, unless it is no JSON.
+// body in canonical form, unless it is no JSON or too large to be worth it.
 func fingerprintOf(c *wire.Ctx) [sha256.Size]byte {
 	body := c.PostBody()
-	if same, err := json.Canonical(body); err == nil {
-		body = same
+	if len(body) <= maxCanonical {
+		if same, err := json.Canonical(body); err == nil {
+			body = same
+		}
 	}
 	return digest(c.URI().QueryString(), body)
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/hookwheel/hookwheel/engine/secret"
 	"github.com/hookwheel/hookwheel/httpapi/auth"
@@ -29,6 +32,22 @@ func (m *memoryAnswers) Answer(organization, key string) (secret.Secret, bool, e
 func (m *memoryAnswers) KeepAnswer(_ context.Context, organization, key string, a secret.Secret, _ time.Duration) error {
 	m.kept.Store(organization+key, a)
 	return nil
+}
+
+// A body of small values takes some 70 times as much memory as a tree of them:
+// one key and a few requests could take all there is (G8).
+func TestFingerprintOfALargeBody(t *testing.T) {
+	text := "[" + strings.Repeat("0,", 2<<20) + "0]"
+	var c wire.Ctx
+	c.Reset(new(fasthttp.RequestCtx))
+	c.Request.SetBodyString(text)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fingerprintOf(&c)
+	runtime.ReadMemStats(&after)
+	if got, want := after.TotalAlloc-before.TotalAlloc, uint64(len(text)); got > want {
+		t.Errorf("got %d bytes of memory for a body of %d, want at most %d", got, len(text), want)
+	}
 }
 
 func TestOnce(t *testing.T) {
