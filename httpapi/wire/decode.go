@@ -195,14 +195,30 @@ func (d *decoder) members(text []byte, pointer string) (members map[string][]byt
 		return nil, false
 	}
 	members = map[string][]byte{}
+	n := 0
 	json.Members(text, func(quoted, value []byte) {
+		if n++; n > maxItems {
+			return
+		}
 		name := json.Unquote(quoted)
 		if _, twice := members[name]; twice {
 			d.fault(pointer+"/"+escapePointer(name), "is given twice")
 		}
 		members[name] = value
 	})
-	return members, true
+	return members, d.bounded(n, pointer)
+}
+
+// maxItems is how many values one object or list may have: more than any
+// operation takes, and few enough that they need little memory, however large
+// the body is.
+const maxItems = 10_000
+
+func (d *decoder) bounded(n int, pointer string) bool {
+	if n > maxItems {
+		d.fault(pointer, "must have at most %d values", maxItems)
+	}
+	return n <= maxItems
 }
 
 func (d *decoder) dictionary(text []byte, v reflect.Value, pointer string) {
@@ -224,7 +240,15 @@ func (d *decoder) list(text []byte, v reflect.Value, pointer string) {
 		return
 	}
 	var items [][]byte
-	json.Elements(text, func(item []byte) { items = append(items, item) })
+	n := 0
+	json.Elements(text, func(item []byte) {
+		if n++; n <= maxItems {
+			items = append(items, item)
+		}
+	})
+	if !d.bounded(n, pointer) {
+		return
+	}
 	v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
 	for i, item := range items {
 		d.value(item, v.Index(i), fmt.Sprintf("%s/%d", pointer, i))
