@@ -31,6 +31,11 @@ func (l *lane) finished(a *attempt, now int64) {
 		return // nothing is to be kept of it, and what the receiver said least of all
 	case a.class == egress.Local && l.forgotten:
 		return // there is no line to go back to
+	case a.class == egress.Local && a.withdrawn:
+		l.land(a)
+		delete(l.open, a.key())
+		l.expect(now) // by hand it may have got another place
+		return
 	case a.class == egress.Local:
 		// No fault of the endpoint's, so no attempt: it stays in line.
 		l.shard.engine.memory.take(a.size())
@@ -98,7 +103,7 @@ func (l *lane) failed(o *delivery.Outcome, s *settings, a *attempt, now int64) (
 	policy.MaxAttempts = max(policy.Attempts(), a.row.MaxAttempts)
 	delay, more := policy.Next(a.n(), asked, l.shard.random())
 	switch {
-	case a.status == statusGone:
+	case a.status == statusGone && a.target == s.target(): // one of before says nothing about the one of now
 		o.State, disable = delivery.Failed, endpoint.ReasonGone
 	case a.class == egress.NoBus:
 		o.State, disable = delivery.Failed, endpoint.ReasonNoEventSource

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -94,6 +95,9 @@ func (d *Defaults) signer(e *endpoint.Endpoint, box *secret.Box) (*sign.Signer, 
 	}
 	return sign.New(schemes, d.HeaderPrefix, keys)
 }
+
+// target is the URL that attempts are sent to; "" = it is an event bus.
+func (s *settings) target() string { return cmp.Or(s.Target, s.URL) }
 
 // fifo reports whether a failure holds up what is behind it.
 func (s *settings) fifo() bool { return s.Ordering == endpoint.FIFO && false }

@@ -207,8 +207,8 @@ func (pt *partition) applyEvent(b *kv.Batch, r *wal.Rec) error {
 	if ev.Target != 0 {
 		b.Set(pt.byTypeKey(ev.Organization, targeted, r.Pos), ev.ID[:])
 	}
-	if minute := uint32(r.At / 60_000); minute > pt.lastMinute {
-		pt.lastMinute = minute
+	if minute := uint32(r.At / 60_000); minute > pt.lastMinute.Load() {
+		pt.lastMinute.Store(minute)
 		b.Set(pt.key(tableTime).U32(minute), pt.key(0)[:0].U64(uint64(r.Pos)))
 	}
 
