@@ -202,7 +202,7 @@ func (w *worker) compose(e *Engine, a *attempt, s *settings) {
 	a.schemes = s.signer.Schemes()
 	a.secret = s.signer.Sign(&w.signed, &sign.Message{
 		ID: borrow(w.ids[:split]), DeliveryID: borrow(w.ids[split:]), EventType: a.event.Type,
-		At: a.at, Body: w.body,
+		At: a.at, Now: e.now(), Body: w.body,
 	})
 	for i := range w.signed.Len() {
 		name, value := w.signed.At(i)

@@ -16,6 +16,7 @@ import (
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/ledger"
 	"github.com/hookwheel/hookwheel/engine/retry"
+	"github.com/hookwheel/hookwheel/engine/secret"
 )
 
 // setClock is a wall clock that can be set; time elapses as ever.
@@ -96,6 +97,30 @@ func TestClockStepShowsInSignatures(t *testing.T) {
 			r.want("time of the attempt", list[0].At, wall.UnixMilli())
 			clock.step(by)
 		}
+	})
+}
+
+// A secret that was rotated away signs for as long as was asked, by the time that
+// elapses, although the timestamp beside the signature follows the wall clock.
+func TestClockStepEndsNoSecret(t *testing.T) {
+	stepped(t, nil, func(r *rig, clock *setClock, by time.Duration) {
+		e := r.endpoint("one", nil)
+		signatures := func(want int) {
+			before := r.receiver.count()
+			r.post(1)
+			after(time.Second)
+			r.want("signatures", r.receiver.arrivals()[before].signs, want)
+		}
+		signatures(1)
+		clock.step(by)
+		if _, _, err := r.RotateSecret(r.Context(), org, e.ID, secret.Secret{}, time.Hour, ledger.Audit{}); err != nil {
+			r.Fatal(err)
+		}
+		signatures(2)
+		clock.step(-2 * by)
+		signatures(2)
+		after(time.Hour)
+		signatures(1)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,6 +41,7 @@ type arrival struct {
 	body string
 
 	stamp string // webhook-timestamp
+	signs int    // signatures in webhook-signature
 
 	status int // what was answered; 0 = nothing yet, or nothing at all
 }
@@ -52,6 +54,8 @@ func (r *receiver) Send(req *egress.Request, res *egress.Response) {
 			a.id = string(h.Value)
 		case "webhook-timestamp":
 			a.stamp = string(h.Value)
+		case "webhook-signature":
+			a.signs = len(strings.Fields(string(h.Value)))
 		}
 	}
 	r.mu.Lock()

@@ -36,6 +36,7 @@
 package sign
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -92,8 +93,12 @@ type Message struct {
 	EventType  string
 	DeliveryID string // "" leaves <Prefix>-Delivery out
 	At         int64  // when the attempt is made, in Unix milliseconds
+	Now        int64  // the time by which keys end, by a clock that is not set; 0 = At
 	Body       []byte // borrowed
 }
+
+// now is the time by which keys end.
+func (m *Message) now() int64 { return cmp.Or(m.Now, m.At) }
 
 // Header names, as they are sent.
 const (
