@@ -61,8 +61,17 @@ func (w *worker) item(r *request) Item {
 	}
 	// Spaces, a number that no encoder writes like that, and what is not ASCII:
 	// whoever parses the data and writes it again gives himself away.
-	it.Data = fmt.Sprintf(`{"marker":%q, "n" : 1.0e0,"text":"é%s"}`, marker, strings.Repeat("x", w.Padding))
+	it.Data = fmt.Sprintf(`{"marker":%q, "n" : 1.0e0,"text":"é%s"}`, marker, w.padding())
 	return it
+}
+
+// padding is letters that no store can compress to less than three quarters.
+func (w *worker) padding() string {
+	letters := make([]byte, w.Padding)
+	for i := range letters {
+		letters[i] = '0' + byte(w.random.IntN(64)) // up to 'o'
+	}
+	return strings.ReplaceAll(string(letters), `\`, "x")
 }
 
 // Marker is what is found in the data of one item and in nothing else. It

@@ -39,10 +39,17 @@ func (l *lab) conclude(ctx context.Context) (*proof.Verdict, error) {
 	if state.Retained, err = l.release(ctx); err != nil {
 		return nil, err
 	}
+	if l.Expires {
+		kept, err := l.expire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		state.Retained = append(state.Retained, kept...)
+	}
 	if err := l.stalls.end(); err != nil {
 		return nil, err
 	}
-	l.Rules.Slack += l.stalls.longest
+	l.Rules.Slack += l.stalls.longest()
 	verdict := proof.Check(records, state, l.Rules)
 	if verdict.Accepted == 0 || verdict.Owed == 0 {
 		return verdict, errors.New("nothing was accepted and owed, so nothing is proved")

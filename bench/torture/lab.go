@@ -56,6 +56,7 @@ type lab struct {
 	Admin     *proof.Admin
 	API       *proof.API
 	Rules     proof.Rules // to be changed by scenarios that make other promises
+	Expires   bool        // in the end retention passes, and the disk is looked at
 	Endpoints []*proof.Endpoint
 	URL       string // of the receiver
 

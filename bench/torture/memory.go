@@ -17,6 +17,7 @@ var memoryLimit = scenario{
 		l.Server.Env = append(l.Server.Env, "GOMEMLIMIT=64MiB")
 		l.Server.Flags = append(l.Server.Flags, "--cache-size", "8MiB", "--memtable-size", "4MiB", "--live-memory", "2MiB", "--max-body-size", "1MiB", "--pending-bytes", "16MiB")
 		l.DrainTimeout = 10 * time.Minute
+		l.Expires = true
 		if err := l.Populate(ctx); err != nil {
 			return err
 		}
@@ -25,12 +26,12 @@ var memoryLimit = scenario{
 				return err
 			}
 		}
-		posts := 25 // of each worker, some six events each
+		posts := 40 // of each worker, some six events each
 		if l.Long {
-			posts = 500
+			posts = 300
 		}
 		l.Tried()
-		if err := l.ProduceAs(ctx, proof.ProducerConfig{Workers: 16, Posts: posts, Batches: 0.5, Keyed: 0.3, Padding: 4 << 10}); err != nil {
+		if err := l.ProduceAs(ctx, proof.ProducerConfig{Workers: 16, Posts: posts, Batches: 0.5, Keyed: 0.3, Padding: 8 << 10}); err != nil {
 			return err
 		}
 		if err := errors.Join(l.AwaitProducers(), l.heal(ctx)); err != nil {

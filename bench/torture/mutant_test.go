@@ -74,7 +74,7 @@ func TestMutantsAreCaught(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, err := binary()
+	path, err := executable()
 	if err != nil {
 		t.Fatal(err)
 	}

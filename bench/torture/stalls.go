@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,7 +14,7 @@ const stallPoll = 20 * time.Millisecond
 // write a byte to the disk. While others keep it busy, the server's outcomes
 // wait as long to be written: the check is told.
 type stalls struct {
-	longest time.Duration // to be read after end
+	most atomic.Int64 // nanoseconds
 
 	file  *os.File
 	stop  chan struct{}
@@ -35,6 +36,9 @@ func watchStalls(dir string) (*stalls, error) {
 	return s, nil
 }
 
+// longest is the longest of them so far.
+func (s *stalls) longest() time.Duration { return time.Duration(s.most.Load()) }
+
 // end ends the watch. It may be called again.
 func (s *stalls) end() error { return s.ended() }
 
@@ -53,6 +57,6 @@ func (s *stalls) watch() error {
 		if err := s.file.Sync(); err != nil {
 			return err
 		}
-		s.longest = max(s.longest, time.Since(began)-stallPoll)
+		s.most.Store(max(s.most.Load(), int64(time.Since(began)-stallPoll)))
 	}
 }

@@ -65,6 +65,7 @@ var all = []scenario{
 	fullDisk,
 	descriptors,
 	memoryLimit,
+	clockSteps,
 	torn,
 	backup,
 	mutated,

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// binary builds the server under test, which is producers and receivers as well,
+// executable builds the server under test, which is producers and receivers as well,
 // as everybody builds it: once, for the tests that need it.
-var binary = sync.OnceValues(func() (string, error) {
+var executable = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(built, "hookwheel")
 	build := exec.Command("go", "build", "-o", path, "../../cmd/hookwheel")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -46,7 +46,7 @@ func TestScenarios(t *testing.T) {
 			if testing.Short() && s.name != steady.name {
 				t.Skip("takes seconds; run without -short")
 			}
-			path, err := binary()
+			path, err := executable()
 			if err != nil {
 				t.Fatal(err)
 			}
