@@ -78,7 +78,7 @@ func validateSchemes(schemes []Scheme) error {
 }
 
 // Sign appends the message's headers to h and returns the id of the newest key
-// that signed. Keys whose NotAfter is not after m.At do not sign.
+// that signed. Keys whose NotAfter is not after m.Now do not sign.
 func (s *Signer) Sign(h *Headers, m *Message) (keyID string) {
 	for _, scheme := range s.schemes {
 		switch scheme {
@@ -101,7 +101,7 @@ func (s *Signer) Sign(h *Headers, m *Message) (keyID string) {
 		h.values = append(h.values, m.DeliveryID...)
 	}
 	for _, key := range s.keys {
-		if key.valid(m.At) {
+		if key.valid(m.now()) {
 			return key.ID
 		}
 	}
@@ -123,7 +123,7 @@ func (h *Headers) standard(m *Message, keys []*signingKey) {
 	h.begin(headerStandard)
 	separator := ""
 	for _, key := range keys {
-		if !key.valid(m.At) {
+		if !key.valid(m.now()) {
 			continue
 		}
 		h.values = append(h.values, separator...)
@@ -150,7 +150,7 @@ func (h *Headers) stripe(name string, m *Message, keys []*signingKey) {
 	h.values = append(h.values, h.text...)
 	h.text = append(h.text, '.')
 	for _, key := range keys {
-		if key.symmetric() && key.valid(m.At) {
+		if key.symmetric() && key.valid(m.now()) {
 			h.values = append(h.values, ",v1="...)
 			h.values = hex.AppendEncode(h.values, h.mac(key.whole, m.Body))
 		}
@@ -158,7 +158,7 @@ func (h *Headers) stripe(name string, m *Message, keys []*signingKey) {
 }
 
 func (h *Headers) github(m *Message, keys []*signingKey) {
-	if key := newest(keys, m.At); key != nil {
+	if key := newest(keys, m.now()); key != nil {
 		h.begin(headerGitHub)
 		h.text = h.text[:0]
 		h.values = append(h.values, "sha256="...)
@@ -167,7 +167,7 @@ func (h *Headers) github(m *Message, keys []*signingKey) {
 }
 
 func (h *Headers) bearer(m *Message, keys []*signingKey) {
-	if key := newest(keys, m.At); key != nil {
+	if key := newest(keys, m.now()); key != nil {
 		h.begin(headerBearer)
 		h.values = append(h.values, bearerPrefix...)
 		h.values = append(h.values, key.Value.Reveal()...)
