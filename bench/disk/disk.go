@@ -97,7 +97,7 @@ func (d *Disk) Restore() error {
 func (d *Disk) Free() (int64, error) {
 	var have syscall.Statfs_t
 	err := syscall.Statfs(d.Path, &have)
-	return int64(have.Bavail) * int64(have.Bsize), err
+	return int64(have.Bavail) * have.Bsize, err
 }
 
 func (d *Disk) filler() string { return filepath.Join(d.Path, "filler") }

@@ -48,7 +48,7 @@ const took = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 var Acts = []Act{
 	{Name: "reset", Classes: []string{"reset"}, do: func(c net.Conn) { linger(c) }},
 	{Name: "close", Classes: []string{"reset"}, do: say("")},
-	{Name: "half-close", Classes: []string{"reset"}, do: func(c net.Conn) { c.(*net.TCPConn).CloseWrite(); hang(c) }},
+	{Name: "half-close", Classes: []string{"reset"}, do: func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite(); hang(c) }},
 	{Name: "half-header", Classes: []string{"reset"}, do: say("HTTP/1.1 200 OK\r\nContent-Le")},
 	{Name: "hang", Classes: []string{"timeout"}, do: hang},
 	{Name: "hang-in-header", Classes: []string{"timeout"}, do: hold("HTTP/1.1 200 OK\r\nX-")},

@@ -52,7 +52,7 @@ func RunProducer(ctx context.Context, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	defer ledger.Close()
+	defer func() { _ = ledger.Close() }() // each line was written as a whole, or the run failed
 	open, end := context.WithCancel(ctx)
 	defer end()
 	go func() {

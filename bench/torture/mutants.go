@@ -64,7 +64,7 @@ func (m *mutant) caught(ctx context.Context, o Options, dir string) (by string, 
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
-	defer os.Remove(server)
+	defer func() { _ = os.Remove(server) }()
 	return m.violates(ctx, o, dir, path)
 }
 

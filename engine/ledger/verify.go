@@ -177,7 +177,7 @@ func (v *verifier) table(ctx context.Context, t verifiedTable) (kv.Tally, error)
 
 // where names a row, an endpoint by its id as people know it.
 func (v *verifier) where(key []byte, layout []keyPart, err error) string {
-	if err == errBadKey {
+	if errors.Is(err, errBadKey) {
 		return fmt.Sprintf(" %x", key)
 	}
 	place := v.at.place(layout)

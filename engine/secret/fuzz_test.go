@@ -44,6 +44,9 @@ func FuzzSigningKey(f *testing.F) {
 			return
 		}
 		text, err := s.PublicKey()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if public, err = ParsePublicKey(text); err != nil || !ed25519.Verify(public, []byte("m"), ed25519.Sign(private, []byte("m"))) {
 			t.Errorf("%s: its public key %q does not verify, %v", s.Reveal(), text, err)
 		}

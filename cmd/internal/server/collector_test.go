@@ -41,7 +41,6 @@ func TestPaceCollector(t *testing.T) {
 	becomes("small heap", small)
 	large := make([]byte, 4*collectorHeadroom)
 	becomes("large heap", func(percent int) bool { return percent == collectorPercent })
-	runtime.KeepAlive(large)
-	large = nil
+	runtime.KeepAlive(large) // until here
 	becomes("small heap again", small)
 }

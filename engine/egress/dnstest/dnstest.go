@@ -43,7 +43,7 @@ func Serve(t testing.TB) *Server {
 	s.mu.hosts = map[string]*host{}
 	s.done.Go(s.run)
 	t.Cleanup(func() {
-		conn.Close()
+		_ = conn.Close()
 		s.done.Wait()
 	})
 	return s
