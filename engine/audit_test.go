@@ -11,6 +11,7 @@ import (
 // The audit is forgotten by its own retention, not by that of events, and what
 // people did is in it with who they were.
 func TestAuditRetention(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(t *testing.T, o *office) {
 		o.stop()
 		o.options.Retention, o.options.AuditRetention = 2*24*time.Hour, 4*24*time.Hour

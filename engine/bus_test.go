@@ -228,6 +228,7 @@ func TestMissingCredentialsDisableNothing(t *testing.T) {
 		sends  bool
 	}{"no credentials": {nobody, true}, "denied": {denied, false}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			busScript(t, endpoint.Endpoint{}, func(r *rig, b *buses, e *endpoint.Endpoint) {
 				b.answers(always(tt.answer))
 				for range 7 {

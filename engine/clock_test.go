@@ -29,6 +29,7 @@ func (c *setClock) step(by time.Duration) { c.ahead.Add(int64(by)) }
 func stepped(t *testing.T, change func(*Options), run func(r *rig, clock *setClock, by time.Duration)) {
 	for _, by := range []time.Duration{5 * time.Hour, -5 * time.Hour, 400 * 24 * time.Hour, -400 * 24 * time.Hour} {
 		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
 			clock := new(setClock)
 			script(t, func(o *Options) {
 				o.Log.Now = clock.now
@@ -162,6 +163,7 @@ func TestClockStepKeepsLogTimesInOrder(t *testing.T) {
 // A key is good for its lifetime by the one clock that decides, the log's, even
 // if that one stands still until the machine's has come up with it.
 func TestClockStepVoidsNoKey(t *testing.T) {
+	t.Parallel()
 	for _, by := range []time.Duration{-5 * time.Hour, -400 * 24 * time.Hour} {
 		clock := new(setClock)
 		script(t, func(o *Options) { o.Log.Now = clock.now }, func(r *rig) {
@@ -242,6 +244,7 @@ func TestClockStepBetweenRunsOfFailingEndpoint(t *testing.T) {
 // would empty the store at once, so it is refused, said, and over when the clock
 // is right again.
 func TestRetentionMistrustsTheClock(t *testing.T) {
+	t.Parallel()
 	clock := new(setClock)
 	var log bytes.Buffer
 	script(t, func(o *Options) {

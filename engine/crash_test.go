@@ -23,6 +23,7 @@ import (
 func TestPowerCuts(t *testing.T) {
 	for seed := range uint64(seeds(t)) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { powerCuts(t, rand.New(rand.NewPCG(seed, 11))) })
 		})
 	}

@@ -72,6 +72,7 @@ func TestRetryAndCancel(t *testing.T) {
 // Everything that failed gets one attempt more; nothing of another organization
 // is touched (G9).
 func TestRetryFailed(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(t *testing.T, o *office) {
 		const n = bulkChunk + 200
 		o.outside.answers(500)

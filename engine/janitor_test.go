@@ -22,6 +22,7 @@ func (o *office) has(ev *event.Event) bool {
 // A short retention is kept as well as a long one: what is older goes, within a
 // tenth, from the moment on at which the engine has run for that long.
 func TestShortRetention(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(t *testing.T, o *office) {
 		const keep = 20 * time.Second
 		o.stop()

@@ -222,6 +222,7 @@ func TestRateLimitIsNotForgotten(t *testing.T) {
 // G8: lanes that read back from the log keep to the bound of memory as well, up
 // to a little that each needs to go on.
 func TestReadingBackKeepsMemoryBounded(t *testing.T) {
+	t.Parallel()
 	const lanes, size = 10, 100 << 10
 	script(t, func(o *Options) { o.LiveMemory = 1 << 20 }, func(r *rig) {
 		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 14 * time.Second, "" }
@@ -252,6 +253,7 @@ func TestReadingBackKeepsMemoryBounded(t *testing.T) {
 // G4: the memory for payloads, which all share, is not used up by endpoints that
 // hang.
 func TestHangingEndpointsGiveMemoryBack(t *testing.T) {
+	t.Parallel()
 	const hanging, size = 20, 4 << 10
 	script(t, func(o *Options) { o.LiveMemory = 1 << 20 }, func(r *rig) {
 		healthy := r.endpoint("healthy", func(e *endpoint.Endpoint) { e.MaxInFlight = 2 })
@@ -423,6 +425,7 @@ func TestEventPutBackBehindALaterOneSurvivesARestart(t *testing.T) {
 // G8: a lane that stands still while memory is short does not read its whole
 // backlog because its rate limit holds it up.
 func TestLaneThatStandsStillReadsNoMoreThanItNeeds(t *testing.T) {
+	t.Parallel()
 	const size, hanging = 16 << 10, 4
 	script(t, func(o *Options) { o.LiveMemory, o.Shards = 1<<20, 1 }, func(r *rig) {
 		slow := r.endpoint("slow", func(e *endpoint.Endpoint) { e.RateLimit = &endpoint.RateLimit{PerSecond: 1, Burst: 1} })

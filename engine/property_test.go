@@ -23,6 +23,7 @@ import (
 func TestWhatIsOwedArrives(t *testing.T) {
 	for seed := range uint64(seeds(t)) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				world := newWorld(t, seed)
 				defer world.rig.stop()
@@ -107,7 +108,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		w.endpoints = append(w.endpoints, s)
 		w.owed[s.URL] = map[string]bool{}
 	}
-	w.rig.receiver.answer = w.answer
+	w.rig.receiver.answer, w.rig.receiver.forgets = w.answer, true
 	return w
 }
 

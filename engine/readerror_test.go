@@ -17,6 +17,7 @@ import (
 // arrives, once (G2, G10). An engine that cannot apply the log because of it
 // stops, says so, and goes on after a restart.
 func TestReadErrors(t *testing.T) {
+	t.Parallel()
 	disk, key := behind(t)
 	tried, stopped, n := 0, 0, 0
 	for failed := true; failed; n++ {

@@ -70,6 +70,7 @@ func (o *office) check(what, got, want string) {
 // chose once more, with the id and the bytes of the first time, and nothing
 // twice (G2, G3, G7).
 func TestReplayOverRestarts(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(t *testing.T, o *office) {
 		const n = 3*bulkChunk + 7
 		e := o.exhausted(n, endpoint.Endpoint{RateLimit: &endpoint.RateLimit{PerSecond: 500, Burst: 10}})
@@ -108,6 +109,7 @@ func TestReplayOverRestarts(t *testing.T) {
 // What an endpoint cannot take holds up nobody else's part, and is made when it
 // can; a canceled job makes nothing any more (G4).
 func TestReplayWaitsForEachEndpointAlone(t *testing.T) {
+	t.Parallel()
 	virtual(t, func(t *testing.T, o *office) {
 		const n = 2*bulkChunk + 100
 		paused, _ := o.create(endpoint.Endpoint{MaxAttempts: 1})

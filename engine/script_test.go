@@ -62,6 +62,7 @@ func (r *rig) want(what string, got, want any) {
 }
 
 func TestRetriesFollowTheScheduleOverRestarts(t *testing.T) {
+	t.Parallel()
 	for _, restart := range []bool{false, true} {
 		script(t, nil, func(r *rig) {
 			r.receiver.answer = status(500)
@@ -290,6 +291,7 @@ func TestDisabledOnce(t *testing.T) {
 }
 
 func TestDisabledAfterDaysWithoutSuccess(t *testing.T) {
+	t.Parallel()
 	script(t, nil, func(r *rig) {
 		r.receiver.answer = status(500)
 		e := r.endpoint("one", nil)
@@ -334,6 +336,7 @@ func TestDowntimeDisablesNothing(t *testing.T) {
 
 // A lane that falls behind what memory holds catches up from the log.
 func TestBehindAndBack(t *testing.T) {
+	t.Parallel()
 	script(t, func(o *Options) { o.LiveMemory = 1 << 20 }, func(r *rig) {
 		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 20 * time.Millisecond, "" }
 		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.MaxInFlight = 8 })

@@ -183,6 +183,7 @@ func TestEndpointRefuses(t *testing.T) {
 
 // However often an endpoint was changed, an update can disable it.
 func TestUpdateCanAlwaysDisable(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	defer o.stop()
 	e, _ := o.create(endpoint.Endpoint{})

@@ -89,7 +89,10 @@ func TestReadErrors(t *testing.T) {
 		},
 		"state": func(l *Ledger) (any, error) { return l.StateHash(0) },
 	} {
-		t.Run(name, func(t *testing.T) { readErrors(t, disk, ask) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			readErrors(t, disk, ask)
+		})
 	}
 }
 
