@@ -33,7 +33,7 @@ Exit code 1 if anything is lost, made up, sent twice without a reason, or wrong
 in another way. A failure keeps its directory, and says how to repeat it.`,
 		Flags: f.flags,
 		Action: func(c *cli.Context) error {
-			o.Seed, o.Version = uint64(seed), c.App.Version
+			o.Seed, o.Version = uint64(seed), c.App.Version+", commit "+buildRevision()
 			o.Progress = func(line string) { fmt.Fprintln(c.App.ErrWriter, line) }
 			report, err := torture.Run(c.Context, o)
 			if err != nil {
