@@ -65,10 +65,12 @@ func (k *rowKey) parse(key []byte, layout []keyPart) error {
 		n := -1 // of the bytes that it takes
 		switch v := k.part(p).(type) {
 		case *string:
-			if n = len(key); p != partObject {
-				n = bytes.IndexByte(key, 0) + 1
+			end := len(key)
+			if n = end; p != partObject {
+				end = bytes.IndexByte(key, 0)
+				n = end + 1
 			}
-			*v = strings.TrimSuffix(string(key[:n]), "\x00")
+			*v = string(key[:max(end, 0)])
 		case *[]byte:
 			n = pathLen(key)
 			*v = key[:min(n, len(key))]

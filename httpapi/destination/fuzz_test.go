@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hookwheel/hookwheel/engine/event"
@@ -21,6 +22,7 @@ func FuzzQueryList(f *testing.F) {
 	f.Add("include[x]=a&includes=b&include[=c&include]=d&include[]]=e")
 	f.Add("include=a+b&include=%2&include")
 	f.Fuzz(func(t *testing.T, query string) {
+		query, _, _ = strings.Cut(query, "#") // which no request has
 		given, err := url.ParseQuery(query)
 		if err != nil {
 			return // with semicolons or broken escapes, which the two read differently
@@ -59,6 +61,7 @@ func FuzzEventFilter(f *testing.F) {
 	f.Add("created=1&limit=3", int64(5))
 	f.Add("created[gte]=2026-01-02T03:04:05%2B01:00&created[gte]=x", int64(5))
 	f.Fuzz(func(t *testing.T, query string, at int64) {
+		query, _, _ = strings.Cut(query, "#")
 		got := eventFilter{query: url.Values{}, until: math.MaxInt64}
 		c := requestOf(query)
 		if err := got.read(c); err != nil {

@@ -138,8 +138,8 @@ func FuzzCut(f *testing.F) {
 				before = append(before, item)
 			}
 		}
-		forward := all(Page{After: slices.Concat([]byte{}, position)}, func(a Around) []byte { return a.Next }, func(p *Page, at []byte) { p.After = at })
-		back := all(Page{Before: slices.Concat([]byte{}, position)}, func(a Around) []byte { return a.Prev }, func(p *Page, at []byte) { p.Before = at })
+		forward := all(Page{After: append([]byte{}, position...)}, func(a Around) []byte { return a.Next }, func(p *Page, at []byte) { p.After = at })
+		back := all(Page{Before: append([]byte{}, position...)}, func(a Around) []byte { return a.Prev }, func(p *Page, at []byte) { p.Before = at })
 		if !bytes.Equal(forward, after) || !bytes.Equal(back, before) {
 			t.Errorf("%v around %v: got %v before and %v after, want %v and %v", items, position, back, forward, before, after)
 		}
