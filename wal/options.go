@@ -72,6 +72,10 @@ type Options struct {
 	// Logger receives state changes. Default slog.Default().
 	Logger *slog.Logger
 
+	// Background is told of failing flushes and compactions, as that of
+	// kv.Options. Default: nobody is.
+	Background func(error)
+
 	// Fatal ends the process when storage has failed; it must not return.
 	// Default: log and exit with status 1.
 	Fatal func(error)

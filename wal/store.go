@@ -136,6 +136,7 @@ func (s *Store) kvOptions() kv.Options {
 		MemTableSize: s.opts.MemTableSize,
 		MaxOpenFiles: s.opts.MaxOpenFiles,
 		OnDiskFull:   s.space.giveUp,
+		Background:   s.opts.Background,
 		Logger:       s.opts.Logger,
 		Fatal:        s.opts.Fatal,
 	}

@@ -42,6 +42,7 @@ const (
 type faults struct {
 	log  *slog.Logger
 	exit func(error)
+	tell func(error) // Options.Background
 
 	backgroundErrors atomic.Int64
 	writeStalls      atomic.Int64
@@ -59,7 +60,7 @@ type faults struct {
 }
 
 func newFaults(o Options) *faults {
-	return &faults{log: o.Logger, exit: o.Fatal}
+	return &faults{log: o.Logger, exit: o.Fatal, tell: o.Background}
 }
 
 // stop ends the process. It never returns.
@@ -82,21 +83,31 @@ func (f *faults) degraded() string {
 	defer f.background.Unlock()
 	switch {
 	case !f.background.since.IsZero():
-		return fmt.Sprintf("background writes fail: %v", f.background.last)
+		return f.background.last.Error()
 	case f.stalled.Load():
 		return "writes are stalled"
 	}
 	return ""
 }
 
+// remedy is what to do about writes that fail in the background.
+func remedy(err error) string {
+	if errors.Is(err, syscall.ENOSPC) {
+		return "make room on the disk of the store, it goes on by itself then"
+	}
+	return "look at the disk and at the kernel's log"
+}
+
 func (f *faults) backgroundError(err error) {
+	told := fmt.Errorf("background writes fail: %w; %s", err, remedy(err))
 	f.backgroundErrors.Add(1)
 	f.background.Lock()
 	now := time.Now()
 	if f.background.since.IsZero() {
 		f.background.since = now
 	}
-	f.background.last = err
+	f.background.last = told
+	f.tell(told)
 	failing := now.Sub(f.background.since)
 	say := now.Sub(f.background.logged) >= faultLogInterval
 	if say {
@@ -105,10 +116,10 @@ func (f *faults) backgroundError(err error) {
 	f.background.Unlock()
 
 	if say {
-		f.log.Error("background write failed", "error", err, "failing_for", failing, "count", f.backgroundErrors.Load())
+		f.log.Error("background write failed", "error", err, "remedy", remedy(err), "failing_for", failing, "count", f.backgroundErrors.Load())
 	}
 	if failing > backgroundFailureLimit && !errors.Is(err, syscall.ENOSPC) {
-		f.stop(fmt.Errorf("background writes have failed for %v: %w", failing.Round(time.Second), err))
+		f.stop(fmt.Errorf("background writes have failed for %v: %w; %s, then start again", failing.Round(time.Second), err, remedy(err)))
 	}
 }
 
@@ -118,6 +129,7 @@ func (f *faults) backgroundSuccess() {
 	if !f.background.since.IsZero() {
 		f.log.Info("background writes succeed again", "failed_for", time.Since(f.background.since))
 		f.background.since = time.Time{}
+		f.tell(nil)
 	}
 }
 

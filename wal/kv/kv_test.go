@@ -302,9 +302,11 @@ func TestBackgroundFailures(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				type exit struct{ err error }
+				told := errors.New("nothing yet")
 				f := newFaults(Options{
-					Logger: slog.New(slog.NewTextHandler(&log, nil)),
-					Fatal:  func(err error) { panic(exit{err}) },
+					Logger:     slog.New(slog.NewTextHandler(&log, nil)),
+					Background: func(err error) { told = err },
+					Fatal:      func(err error) { panic(exit{err}) },
 				})
 				fatal := func() (fatal bool) {
 					defer func() { fatal = recover() != nil }()
@@ -313,10 +315,16 @@ func TestBackgroundFailures(t *testing.T) {
 						if f.degraded() == "" {
 							t.Error("failing, but not degraded")
 						}
+						if !errors.Is(told, c.err) || !strings.Contains(told.Error(), "the disk") {
+							t.Errorf("told: got %v, want %v and what to do", told, c.err)
+						}
 						if c.heal && i == 200 {
 							f.backgroundSuccess()
 							if got := f.degraded(); got != "" {
 								t.Errorf("after a success: got degraded %q", got)
+							}
+							if told != nil {
+								t.Errorf("told after a success: got %v, want nil", told)
 							}
 						}
 						time.Sleep(100 * time.Millisecond)

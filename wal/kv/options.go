@@ -35,6 +35,12 @@ type Options struct {
 	// Default: nothing can be freed.
 	OnDiskFull func() (freed bool)
 
+	// Background is told of each flush or compaction that failed, why and what to
+	// do, and with nil when they succeed again; also while Open waits for one. It
+	// is called by any goroutine and must neither wait nor use the store.
+	// Default: nobody is.
+	Background func(error)
+
 	// Logger receives state changes and, at debug level, Pebble's chatter.
 	// Default slog.Default().
 	Logger *slog.Logger
@@ -57,6 +63,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnDiskFull == nil {
 		o.OnDiskFull = func() bool { return false }
+	}
+	if o.Background == nil {
+		o.Background = func(error) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -53,7 +53,7 @@ func (s *Server) listenAdmin(address string) (*adminListener, error) {
 }
 
 // stand lets a standby answer, which says why the server is not ready.
-func (a *adminListener) stand(why error) error {
+func (a *adminListener) stand(why func() error) error {
 	listener, err := a.copy()
 	if err == nil {
 		a.standby = startStandby(listener, why, a.logger)

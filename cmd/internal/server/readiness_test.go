@@ -61,24 +61,25 @@ func waitReadiness(t *testing.T, url, want string) {
 	}
 }
 
-// /readyz says why not, for each reason there is, and is ready again after.
-func TestReadiness(t *testing.T) { // G10
-	const gib = 1 << 30
-	fs := kv.NewCrashFS()
-	fs.SetFree(50*gib, 100*gib)
-	opening, open := context.WithCancel(t.Context())
-	fs.Inject(func(kv.Op) error { <-opening.Done(); return nil })
-
+// onDisk are the options of a server on a disk of its own, and where operators
+// are answered, from the first moment on.
+func onDisk(t *testing.T, fs kv.FS) (o Options, url string) {
+	t.Helper()
 	reserved, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := "http://" + reserved.Addr().String()
-	reserved.Close()
-	o := Options{Listen: "127.0.0.1:0", AdminListen: strings.TrimPrefix(url, "http://"), Logger: slog.New(slog.DiscardHandler)}
-	o.Engine.Log.Dir, o.Engine.Log.FS, o.Engine.Log.AppendTimeout = path.Join(t.TempDir(), "data"), fs.FS, 100*time.Millisecond
+	defer reserved.Close()
+	o = Options{Listen: "127.0.0.1:0", AdminListen: reserved.Addr().String(), Logger: slog.New(slog.DiscardHandler)}
+	o.Engine.Log.Dir, o.Engine.Log.FS, o.Engine.Log.AppendTimeout = path.Join(t.TempDir(), "data"), fs, 100*time.Millisecond
 	o.Egress.Policy = egress.Policy{AllowHTTP: true, AllowPrivate: true, AnyPort: true}
-	opened := make(chan *Server, 1)
+	return o, "http://" + o.AdminListen
+}
+
+// opening starts a server and returns as soon as operators are answered.
+func opening(t *testing.T, o Options) (opened chan *Server) {
+	t.Helper()
+	opened = make(chan *Server, 1)
 	go func() {
 		s, err := Open(context.WithoutCancel(t.Context()), o)
 		if err != nil {
@@ -90,10 +91,51 @@ func TestReadiness(t *testing.T) { // G10
 		conn, err := net.Dial("tcp", o.AdminListen)
 		if err == nil {
 			conn.Close()
-			break
+			return opened
 		}
 	}
-	waitReadiness(t, url, "server: starting")
+}
+
+// A store that opens writes what its log holds to tables. When the disk has no
+// room for them the start waits, says for what, and goes on once there is.
+func TestStartOnFullDisk(t *testing.T) { // G10
+	fs := kv.NewCrashFS()
+	o, url := onDisk(t, fs.FS)
+	s := <-opening(t, o)
+	if s == nil {
+		return
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fs.Inject(func(op kv.Op) error {
+		if op.Write && path.Ext(op.Path) == ".sst" {
+			return op.Err(syscall.ENOSPC)
+		}
+		return nil
+	})
+	opened := opening(t, o)
+	waitReadiness(t, url, "no space left on device; make room")
+	fs.Inject(nil)
+	if s = <-opened; s == nil {
+		return
+	}
+	waitReadiness(t, url, "")
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// /readyz says why not, for each reason there is, and is ready again after.
+func TestReadiness(t *testing.T) { // G10
+	const gib = 1 << 30
+	fs := kv.NewCrashFS()
+	fs.SetFree(50*gib, 100*gib)
+	held, open := context.WithCancel(t.Context())
+	fs.Inject(func(kv.Op) error { <-held.Done(); return nil })
+	o, url := onDisk(t, fs.FS)
+	opened := opening(t, o)
+	waitReadiness(t, url, "server: starting: the store is opened")
 	open()
 	s := <-opened
 	if s == nil {

@@ -102,6 +102,8 @@ type Server struct {
 	closing  atomic.Bool
 	broken   chan error // why a listener ended; Close is one reason
 	adminKey secret.Secret
+
+	background atomic.Pointer[error] // of the store: flushes and compactions fail; nil inside = no more
 }
 
 // Open starts a server. When it returns, the server answers. The address is
@@ -135,7 +137,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		if s.admin, err = s.listenAdmin(o.AdminListen); err != nil {
 			return nil, err
 		}
-		if err := s.admin.stand(errStarting); err != nil {
+		if err := s.admin.stand(s.starting); err != nil {
 			return nil, err
 		}
 	}
@@ -178,6 +180,7 @@ func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	}
 	o.Engine.Sender, o.Engine.Bus, o.Engine.CheckURL = s.client, s.bridge, s.client.Check
 	o.Engine.Logger, o.Engine.Version = o.Logger, o.Build.Version
+	o.Engine.Log.Background = func(err error) { s.background.Store(&err) }
 	s.engine, err = engine.Open(ctx, o.Engine)
 	if errors.Is(err, wal.ErrCorrupt) {
 		err = fmt.Errorf("%w\n%s", err, damaged)
@@ -388,7 +391,7 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) closeDoors(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if s.admin != nil {
-		err = errors.Join(err, s.http.ShutdownAdmin(ctx), s.admin.stand(errStopping))
+		err = errors.Join(err, s.http.ShutdownAdmin(ctx), s.admin.stand(stopping))
 	}
 	return err
 }

@@ -81,16 +81,19 @@ func TestAdminKey(t *testing.T) {
 // the next start works. The leak check at the end sees the first part.
 func TestOpenFails(t *testing.T) {
 	dir := t.TempDir()
-	for want, change := range map[string]func(*Options){
-		"--listen":       func(o *Options) { o.Listen = "192.0.2.1:1" },
-		"--admin-listen": func(o *Options) { o.AdminListen = "192.0.2.1:1" },
-		"--disk-reserve": func(o *Options) { o.Engine.Log.DiskReserve = 1 << 50 },
-		"egress proxy":   func(o *Options) { o.Egress.Proxy = "ftp://x" },
-		"shards is 999":  func(o *Options) { o.Engine.Shards = 999 },
-		"body size":      func(o *Options) { o.HTTP.MaxBodySize, o.HTTP.AnonymousBodySize = 1, 2 },
+	for _, test := range []struct {
+		want   string
+		change func(*Options)
+	}{
+		{"--listen", func(o *Options) { o.Listen = "192.0.2.1:1" }},
+		{"--admin-listen", func(o *Options) { o.AdminListen = "192.0.2.1:1" }},
+		{"--disk-reserve", func(o *Options) { o.Engine.Log.DiskReserve = 1 << 50 }}, // before there is a store
+		{"egress proxy", func(o *Options) { o.Egress.Proxy = "ftp://x" }},
+		{"shards is 999", func(o *Options) { o.Engine.Shards = 999 }},
+		{"body size", func(o *Options) { o.HTTP.MaxBodySize, o.HTTP.AnonymousBodySize = 1, 2 }},
 	} {
-		if _, err := open(t, dir, change); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want an error about %q", err, want)
+		if _, err := open(t, dir, test.change); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %v, want an error about %q", err, test.want)
 		}
 	}
 	s, err := open(t, dir, nil)

@@ -21,7 +21,7 @@ type standby struct {
 }
 
 // startStandby serves a listener, which it closes in the end.
-func startStandby(listener net.Listener, why error, logger *slog.Logger) *standby {
+func startStandby(listener net.Listener, why func() error, logger *slog.Logger) *standby {
 	s := &standby{ended: make(chan error, 1)}
 	s.server.ReadHeaderTimeout = 10 * time.Second
 	s.server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
@@ -31,7 +31,7 @@ func startStandby(listener net.Listener, why error, logger *slog.Logger) *standb
 		w.Header().Set("Cache-Control", "no-store")
 		status, answer := http.StatusOK, any(map[string]string{"status": "ok"})
 		if r.URL.Path != "/healthz" {
-			status, answer = ops.Readiness([]ops.Check{{Name: "server", Failed: func() error { return why }}})
+			status, answer = ops.Readiness([]ops.Check{{Name: "server", Failed: why}})
 			w.Header().Set("Retry-After", "1")
 		}
 		w.WriteHeader(status)
@@ -53,3 +53,14 @@ var (
 	errStarting = errors.New("starting: the store is opened and what it holds is read; wait")
 	errStopping = errors.New("shutting down: attempts under way are finished")
 )
+
+// starting is why the server is not ready yet. A store that opens writes, and a
+// disk that does not let it may be all that it waits for.
+func (s *Server) starting() error {
+	if failing := s.background.Load(); failing != nil && *failing != nil {
+		return fmt.Errorf("starting: the store waits for its disk: %w", *failing)
+	}
+	return errStarting
+}
+
+func stopping() error { return errStopping }
