@@ -62,17 +62,16 @@ func writeLabelValue(b *strings.Builder, value string) {
 	}
 }
 
-// WriteMetrics writes what all sources have, each family with its help text.
-// Two sources must not write the same family.
-func WriteMetrics(w io.Writer, sources ...Source) error {
+// Exposition is what all sources have, each family with its help text. Two
+// sources must not write the same family.
+func Exposition(sources ...Source) []byte {
 	var out, scratch bytes.Buffer
 	for _, s := range sources {
 		scratch.Reset()
 		s.Write(&scratch)
 		explain(&out, scratch.Bytes(), s.Help)
 	}
-	_, err := w.Write(out.Bytes())
-	return err
+	return out.Bytes()
 }
 
 var helpLine, typeLine = []byte("# HELP "), []byte("# TYPE ")

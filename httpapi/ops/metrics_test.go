@@ -42,17 +42,14 @@ func sample() Source {
 	}}
 }
 
-func TestWriteMetrics(t *testing.T) {
+func TestExposition(t *testing.T) {
 	hidden := Source{Write: func(w io.Writer) {
 		io.WriteString(w, "# HELP shown\n# TYPE shown gauge\nshown 1\n# HELP hidden\n# TYPE hidden gauge\nhidden 2\n# HELP shown_too\n# TYPE shown_too gauge\nshown_too 3\n")
 	}, Help: map[string]string{"shown": "First.", "shown_too": "Third."}}
-	var got bytes.Buffer
-	if err := WriteMetrics(&got, hidden); err != nil {
-		t.Fatal(err)
-	}
+	got := string(Exposition(hidden))
 	want := "# HELP shown First.\n# TYPE shown gauge\nshown 1\n# HELP shown_too Third.\n# TYPE shown_too gauge\nshown_too 3\n"
-	if got.String() != want {
-		t.Errorf("WriteMetrics: got\n%swant\n%s", got.String(), want)
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	if got := Undocumented(hidden); len(got) != 1 || got[0] != "hidden" {
 		t.Errorf("Undocumented: got %q, want [hidden]", got)
@@ -65,15 +62,12 @@ func TestWriteMetrics(t *testing.T) {
 // Every family that Process explains exists on the platform this is built for,
 // so that no text outlives its metric.
 func TestProcessHelp(t *testing.T) {
-	var b bytes.Buffer
-	if err := WriteMetrics(&b, Process()); err != nil {
-		t.Fatal(err)
-	}
+	shown := string(Exposition(Process()))
 	for name := range processHelp {
 		if strings.HasPrefix(name, "process_pressure_") {
 			continue // only where the kernel has them
 		}
-		if !strings.Contains(b.String(), "# TYPE "+name+" ") {
+		if !strings.Contains(shown, "# TYPE "+name+" ") {
 			t.Errorf("family %s is explained but not written", name)
 		}
 	}
@@ -84,12 +78,8 @@ func TestPromtool(t *testing.T) {
 	if err != nil {
 		t.Skip("promtool is not installed (Debian: prometheus)")
 	}
-	var b bytes.Buffer
-	if err := WriteMetrics(&b, Process(), sample()); err != nil {
-		t.Fatal(err)
-	}
 	check := exec.CommandContext(t.Context(), promtool, "check", "metrics")
-	check.Stdin = &b
+	check.Stdin = bytes.NewReader(Exposition(Process(), sample()))
 	if out, err := check.CombinedOutput(); err != nil || len(out) != 0 {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}

@@ -41,6 +41,8 @@ type Check struct {
 
 // Dialect returns the routes.
 func Dialect(o Options) *wire.Dialect {
+	sources := append([]Source{Process()}, o.Metrics...)
+	exposition := newShared(func() []byte { return Exposition(sources...) })
 	return &wire.Dialect{
 		Name:     "ops",
 		Prefixes: []string{"/healthz", "/readyz", "/version", "/metrics"},
@@ -49,7 +51,7 @@ func Dialect(o Options) *wire.Dialect {
 			{Method: "GET", Pattern: "/healthz", Public: true, Unlimited: true, Handle: o.health},
 			{Method: "GET", Pattern: "/readyz", Public: true, Unlimited: true, Handle: o.ready},
 			{Method: "GET", Pattern: "/version", Public: true, Unlimited: true, Handle: o.version},
-			{Method: "GET", Pattern: "/metrics", Public: true, Private: true, Unlimited: true, Handle: o.metrics},
+			{Method: "GET", Pattern: "/metrics", Public: true, Private: true, Unlimited: true, Handle: scrape(exposition)},
 		},
 	}
 }
@@ -92,7 +94,10 @@ func Readiness(checks []Check) (status int, answer any) {
 
 func (o *Options) version(c *wire.Ctx) error { return c.JSON(fasthttp.StatusOK, o.Build) }
 
-func (o *Options) metrics(c *wire.Ctx) error {
-	c.SetContentType("text/plain; version=0.0.4; charset=utf-8")
-	return WriteMetrics(c, append([]Source{Process()}, o.Metrics...)...)
+func scrape(exposition *shared) wire.Handler {
+	return func(c *wire.Ctx) error {
+		c.SetContentType("text/plain; version=0.0.4; charset=utf-8")
+		c.SetBody(exposition.get())
+		return nil
+	}
 }
