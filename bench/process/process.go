@@ -6,6 +6,7 @@ package process
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -77,6 +78,28 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Done is closed when it has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
+
+// ReadyTimeout is how long a process may take to get ready.
+const ReadyTimeout = time.Minute
+
+// AwaitReady asks every few milliseconds until the process is ready. The error
+// says so if it has ended instead, or takes longer than ReadyTimeout.
+func (p *Process) AwaitReady(ctx context.Context, ready func(context.Context) bool) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, ReadyTimeout, fmt.Errorf("%s is not ready after %v", p.name, ReadyTimeout))
+	defer cancel()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for !ready(ctx) {
+		select {
+		case <-poll.C:
+		case <-p.done:
+			return errors.Join(fmt.Errorf("%s ended instead of getting ready", p.name), p.Wait())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
 
 // Usage is what the process has used up so far.
 func (p *Process) Usage() (measure.Usage, error) {

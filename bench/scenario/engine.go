@@ -22,9 +22,7 @@ import (
 )
 
 const (
-	readyTimeout = time.Minute
-	readyPoll    = 5 * time.Millisecond
-	clients      = 32 // of the API at once, where a scenario makes many objects
+	clients = 32 // of the API at once, where a scenario makes many objects
 
 	// A server leaves more of its disk free; here a long backlog is to fit.
 	diskReserve = "1GiB"
@@ -143,22 +141,9 @@ func freeAddress() (string, error) {
 
 // awaitReady asks until the engine says that it is ready.
 func (e *engine) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("engine is not ready after %v", readyTimeout))
-	defer cancel()
-	poll := time.NewTicker(readyPoll)
-	defer poll.Stop()
-	for {
-		if e.do(ctx, "", http.MethodGet, "/readyz", nil, nil) == nil {
-			return nil
-		}
-		select {
-		case <-poll.C:
-		case <-e.Done():
-			return errors.Join(errors.New("engine ended instead of getting ready"), e.Wait())
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	return e.AwaitReady(ctx, func(ctx context.Context) bool {
+		return e.do(ctx, "", http.MethodGet, "/readyz", nil, nil) == nil
+	})
 }
 
 // createEndpoint makes an endpoint that is owed events of one type, and returns

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hookwheel/hookwheel/bench/disk"
+	"github.com/hookwheel/hookwheel/bench/process"
 	"github.com/hookwheel/hookwheel/bench/proof"
 )
 
@@ -83,9 +84,9 @@ func (l *lab) startedOnFullDisk(ctx context.Context, d *disk.Disk) error {
 // awaitUnready waits until the server says that it is not ready and why, or has
 // ended and said so.
 func (l *lab) awaitUnready(ctx context.Context, why string) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, process.ReadyTimeout)
 	defer cancel()
-	poll := time.NewTicker(readyPoll)
+	poll := time.NewTicker(10 * time.Millisecond)
 	defer poll.Stop()
 	for {
 		status, body, err := l.Server.Get(ctx, "/readyz")
@@ -100,7 +101,7 @@ func (l *lab) awaitUnready(ctx context.Context, why string) error {
 			}
 			return nil
 		case <-ctx.Done():
-			return fmt.Errorf("/readyz says %d %s, error %w, after %v, want 503 and %q", status, body, err, readyTimeout, why)
+			return fmt.Errorf("/readyz says %d %s, error %w, after %v, want 503 and %q", status, body, err, process.ReadyTimeout, why)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package torture
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/hookwheel/hookwheel/bench/proof"
 )
@@ -30,7 +31,7 @@ var idempotency = scenario{
 				return err
 			}
 			l.Tried()
-			if err := l.killed(ctx, crashes); err != nil {
+			if err := l.endedAgain(ctx, crashes, 100*time.Millisecond, (*server).Crash); err != nil {
 				return err
 			}
 			if err := l.AwaitProducers(); err != nil {

@@ -11,15 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hookwheel/hookwheel/bench/process"
 	"github.com/hookwheel/hookwheel/bench/proof"
-)
-
-const (
-	readyTimeout = time.Minute
-	readyPoll    = 10 * time.Millisecond
 )
 
 // server is a `hookwheel serve` that is started again and again on one data
@@ -57,22 +51,10 @@ func (s *server) Launch(ctx context.Context) (err error) {
 
 // AwaitReady waits until it says that it is ready.
 func (s *server) AwaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("server is not ready after %v", readyTimeout))
-	defer cancel()
-	poll := time.NewTicker(readyPoll)
-	defer poll.Stop()
-	for {
-		if status, _, err := s.Get(ctx, "/readyz"); err == nil && status == http.StatusOK {
-			return nil
-		}
-		select {
-		case <-poll.C:
-		case <-s.Done():
-			return errors.Join(errors.New("server ended instead of getting ready"), s.Wait())
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	return s.Process.AwaitReady(ctx, func(ctx context.Context) bool {
+		status, _, err := s.Get(ctx, "/readyz")
+		return err == nil && status == http.StatusOK
+	})
 }
 
 // Get asks for a path without a key and returns what is answered.
