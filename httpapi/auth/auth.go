@@ -62,7 +62,8 @@ type Principal struct {
 	Organization string // the one it acts for
 	Admin        bool
 	Scopes       Scope
-	Livemode     bool // what it makes is live; the mode of its key, or of the organization an admin acts for
+	Livemode     bool  // what it makes is live; the mode of its key, or of the organization an admin acts for
+	ExpiresAt    int64 // when its key does, Unix ms; 0 = never, as OAuth clients
 }
 
 // Allows reports whether the principal holds every scope of need.
@@ -152,7 +153,7 @@ func (a *Authenticator) byKey(credential string, now time.Time) (Principal, erro
 	if key.RevokedAt != 0 || key.ExpiresAt != 0 && key.ExpiresAt <= now.UnixMilli() {
 		return Principal{}, ErrEnded
 	}
-	return Principal{KeyID: key.ID, Organization: key.Organization, Admin: key.Admin(), Scopes: key.Scopes, Livemode: key.Livemode}, nil
+	return Principal{KeyID: key.ID, Organization: key.Organization, Admin: key.Admin(), Scopes: key.Scopes, Livemode: key.Livemode, ExpiresAt: key.ExpiresAt}, nil
 }
 
 // Credential takes the API key or token out of the values of the headers Authorization

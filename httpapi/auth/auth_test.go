@@ -63,7 +63,7 @@ func TestAuthenticate(t *testing.T) {
 		{"root", "org_acme", Principal{KeyID: "key_2", Organization: "org_acme", Admin: true, Scopes: Admin, Livemode: true}, nil},
 		{"root", "org_gone", Principal{KeyID: "key_2", Organization: "org_gone", Admin: true, Scopes: Admin}, ErrNoOrganization},
 		{"orphan", "", Principal{}, ErrEnded},
-		{"expiring", "", Principal{KeyID: "key_4", Organization: "org_acme"}, nil},
+		{"expiring", "", Principal{KeyID: "key_4", Organization: "org_acme", ExpiresAt: ms + 1}, nil},
 		{"expired", "", Principal{}, ErrEnded},
 		{"revoked", "", Principal{}, ErrEnded},
 		{"revoked", "org_other", Principal{}, ErrEnded},

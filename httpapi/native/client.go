@@ -66,6 +66,9 @@ func (a *api) createClient(c *wire.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if c.Principal.ExpiresAt != 0 {
+		return wire.Forbidden("a key that expires cannot make a client, which does not")
+	}
 	if org.Livemode && !c.Principal.Livemode {
 		return wire.Forbidden("a key of test mode cannot make a client of an organization in live mode")
 	}

@@ -55,9 +55,9 @@ func (a *api) listKeys(c *wire.Ctx) error {
 
 type keyRequest struct {
 	Name      string     `json:"name"`
-	Scopes    []string   `json:"scopes"`   // default: the ordinary ones, as far as the caller has them
-	Livemode  *bool      `json:"livemode"` // default: as the caller
-	ExpiresAt *wire.Time `json:"expires_at"`
+	Scopes    []string   `json:"scopes"`     // default: the ordinary ones, as far as the caller has them
+	Livemode  *bool      `json:"livemode"`   // default: as the caller
+	ExpiresAt *wire.Time `json:"expires_at"` // default: as the caller
 	ProjectID *string    `json:"project_id"` // clients know keys of a project; there are no projects here
 }
 
@@ -106,8 +106,12 @@ func (r *keyRequest) spec(by *auth.Principal) (*ledger.Key, error) {
 	if spec.Livemode && !by.Livemode && !by.Admin {
 		return nil, wire.Forbidden("a key of test mode cannot make one of live mode")
 	}
+	spec.ExpiresAt = by.ExpiresAt
 	if r.ExpiresAt != nil {
 		spec.ExpiresAt = int64(*r.ExpiresAt)
+	}
+	if by.ExpiresAt != 0 && spec.ExpiresAt > by.ExpiresAt {
+		return nil, wire.Forbidden("a key that expires cannot make one that expires later")
 	}
 	return spec, nil
 }
