@@ -240,10 +240,10 @@ func (l *lane) catchUp() {
 // is not due stays in the index.
 func (l *lane) loaded(r *loadResult, now int64) {
 	fifo := l.settings.Load().fifo()
-	l.loading, l.more = false, false
+	l.loading, l.more = false, r.more && fifo
 	l.nextDue, l.low = min(r.rest, l.arrived), min(r.first, l.arrived)
-	if fifo && r.rest != ledger.Forever {
-		l.more, l.nextDue = true, l.arrived
+	if r.more && !fifo { // it was one when it asked
+		l.nextDue = min(l.nextDue, r.first)
 	}
 	for i := range r.found {
 		w := &r.found[i]

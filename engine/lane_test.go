@@ -27,7 +27,7 @@ func (r *rig) delivery(e *endpoint.Endpoint, eventID string) delivery.ID {
 	if err != nil {
 		r.Fatalf("event id %q: %v", eventID, err)
 	}
-	return delivery.ID{Event: id, Endpoint: uint64(e.Key)}
+	return delivery.ID{Event: id, Endpoint: uint64(e.Alias)}
 }
 
 // G3: an attempt that failed on our side returns to its place in the line, and
@@ -160,6 +160,38 @@ func TestFromFIFOToUnordered(t *testing.T) {
 		r.want("arrivals before the retry is due", r.receiver.count(), 1)
 		after(20 * time.Minute)
 		r.want("arrivals", r.receiver.count(), 2)
+	})
+}
+
+// G5: what waits for retries becomes a fifo line that is longer than what is
+// read of it at a time, and in which it is chance who is due first. What is
+// posted later goes last.
+func TestFIFOLineIsLongerThanOneRead(t *testing.T) {
+	t.Parallel()
+	script(t, func(o *Options) { o.Breaker = noBreaker() }, func(r *rig) {
+		r.receiver.answer = status(500, 200)
+		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.RetrySchedule = []endpoint.Millis{600_000} })
+		ids := r.post(loadChunkFIFO + 200)
+		after(time.Minute)
+		r.want("arrivals before it is a line", r.receiver.count(), len(ids))
+		line := func(e *endpoint.Endpoint) error { e.Ordering = endpoint.FIFO; return nil }
+		if _, err := r.UpdateEndpoint(context.Background(), org, e.ID, line, 0, ledger.Audit{}); err != nil {
+			r.Fatalf("update: %v", err)
+		}
+		ids = append(ids, r.post(1)...)
+		after(time.Hour)
+		var got []string
+		for _, a := range r.receiver.arrivals() {
+			if a.nth == 2 {
+				got = append(got, a.id)
+			}
+		}
+		r.want("arrivals of the line", len(got), len(ids))
+		for i := range got {
+			if got[i] != ids[i] {
+				r.Fatalf("arrival %d of the line: got %s, want %s", i, got[i], ids[i])
+			}
+		}
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Deliveries that are due are read from the index this many at a time; a fifo
-// lane looks at more, to find the first in line.
+// lane, for which all that wait are looked at, takes more of them.
 const (
 	loadChunk     = 64
 	loadChunkFIFO = 1024
@@ -112,7 +112,7 @@ func (l *lane) next(s *settings, now int64) (a *attempt, due int64) {
 // head is the first in a fifo line: the delivery with the smallest place, be it
 // an event or one that failed. If that one is not due, the line waits for it.
 func (l *lane) head(now int64) (a *attempt, due int64) {
-	if l.nextDue != ledger.Forever || l.loading {
+	if l.nextDue != ledger.Forever || l.loading || l.more && len(l.due) == 0 {
 		return nil, ledger.Forever // first see who else stands in line, see ask
 	}
 	if len(l.due) == 0 {
@@ -169,7 +169,7 @@ func (l *lane) ask(s *settings, now int64, short bool) {
 	if wanted && !l.loading {
 		l.loading, l.arrived = true, ledger.Forever
 		// What is open is still in the index, and must not hide what follows.
-		l.shard.reader.request(readRequest{lane: l, retries: true, from: l.low, want: chunk + len(l.open)})
+		l.shard.reader.request(readRequest{lane: l, retries: true, inLine: s.fifo(), from: l.low, want: chunk + len(l.open)})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/wal"
 )
 
 // G4: a lane that is owed next to nothing gets to the end of the log in one turn
@@ -52,4 +53,51 @@ func TestSparseLanesGoByType(t *testing.T) {
 		r.want(fmt.Sprintf("owed %d: events found", owed[i]), len(got.found), 4*owed[i])
 		r.want(fmt.Sprintf("owed %d: read to the end", owed[i]), got.upTo, end)
 	}
+}
+
+// G4: where most of the log is of other partitions, a lane that reads on there
+// does not hold up the others for long: it gets no further than so far in one
+// turn.
+func TestPassesAreShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it fills the log")
+	}
+	r := newRig(t, nil)
+	defer r.stop()
+	e := r.endpoint("a", nil)
+	r.verb(ledger.Pause, e)
+	p := r.ledger.PartitionOf(org)
+	elsewhere := "other"
+	for n := 0; r.ledger.PartitionOf(elsewhere) == p; n++ {
+		elsewhere = fmt.Sprint("other", n)
+	}
+	post := func(org string, n int) wal.Pos {
+		events := make([]*event.Event, n)
+		for i := range events {
+			events[i] = &event.Event{ID: ledger.NewID(), Organization: org, Type: "a.b", Data: []byte("1")}
+		}
+		verdicts, err := r.ledger.Post(context.Background(), events, false, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return verdicts[n-1].Pos
+	}
+	began := r.ledger.Applied(p)
+	for end := began; end <= began+readSpan; end = post(elsewhere, 5000) {
+	}
+	last := post(org, 1)
+
+	rd := &reader{shard: &shard{engine: r.Engine}}
+	rd.shard.inbox.wake = make(chan struct{}, 1)
+	read := func(after wal.Pos) readResult {
+		rd.serve([]readRequest{{lane: &lane{p: p, key: e.Key}, after: after, want: readChunk, bytes: readMuch}})
+		results := rd.shard.inbox.read
+		return results[len(results)-1]
+	}
+	first := read(began)
+	r.want("the first pass: read to", first.upTo, began+readSpan)
+	r.want("the first pass: events found", len(first.found), 0)
+	second := read(first.upTo)
+	r.want("the second pass: read to", second.upTo, last)
+	r.want("the second pass: events found", len(second.found), 1)
 }

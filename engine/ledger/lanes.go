@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/hookwheel/hookwheel/engine/delivery"
 	"github.com/hookwheel/hookwheel/engine/endpoint"
@@ -134,14 +136,59 @@ type Waiting struct {
 // Starting at the earliest that can still be there keeps the read short: what
 // was retried before leaves traces that a seek from zero has to pass.
 func (l *Ledger) WaitingFrom(p int, ep endpoint.Key, from int64, limit int, dst []Waiting) ([]Waiting, error) {
+	if limit <= 0 {
+		return dst, nil
+	}
+	err := l.eachWaiting(p, ep, from, func(w Waiting) bool {
+		dst = append(dst, w)
+		limit--
+		return limit > 0
+	})
+	return dst, err
+}
+
+// Line is the beginning of a fifo line.
+type Line struct {
+	First []Waiting // in the order of their places
+	Due   int64     // when the earliest of all is due, Unix ms; Forever if nobody waits
+	More  bool      // others wait behind them
+}
+
+// LineFrom is WaitingFrom in the order of a fifo line. It looks at everything
+// that waits, since who is due first need not be the first in line, and keeps
+// no more than twice the limit in memory.
+func (l *Ledger) LineFrom(p int, ep endpoint.Key, from int64, limit int) (Line, error) {
+	line := Line{Due: Forever}
+	cut := func() {
+		slices.SortFunc(line.First, func(a, b Waiting) int {
+			return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Pos, b.Pos), cmp.Compare(a.Replay, b.Replay))
+		})
+		if len(line.First) > limit {
+			line.First, line.More = line.First[:limit], true
+		}
+	}
+	err := l.eachWaiting(p, ep, from, func(w Waiting) bool {
+		line.Due = min(line.Due, w.At)
+		if line.First = append(line.First, w); len(line.First) == 2*limit {
+			cut()
+		}
+		return true
+	})
+	cut()
+	return line, err
+}
+
+// eachWaiting visits the deliveries of an endpoint that wait for an attempt due
+// at from or later, the earliest first, until visit returns false.
+func (l *Ledger) eachWaiting(p int, ep endpoint.Key, from int64, visit func(Waiting) bool) error {
 	pt := l.parts[p]
 	lower := pt.endpointKey(tableRetry, ep).U64(uint64(from))
 	it, err := l.db.Iter(lower, kv.PrefixEnd(pt.endpointKey(tableRetry, ep)))
 	if err != nil {
-		return dst, err
+		return err
 	}
 	defer it.Close()
-	for ok := it.First(); ok && limit > 0; ok = it.Next() {
+	for ok := it.First(); ok; ok = it.Next() {
 		k := it.Key()
 		w := Waiting{Due: Due{Ref: Ref{Endpoint: ep}}}
 		w.At = int64(keyU64(k, retryDueAt))
@@ -150,10 +197,11 @@ func (l *Ledger) WaitingFrom(p int, ep endpoint.Key, from int64, limit int, dst 
 		if w.Queue = wal.Pos(keyU64(it.Value(), 0)); w.Queue == 0 {
 			w.Queue = w.Pos
 		}
-		dst = append(dst, w)
-		limit--
+		if !visit(w) {
+			break
+		}
 	}
-	return dst, it.Err()
+	return it.Err()
 }
 
 // Row is what is known of a delivery that has been attempted, put back in line
