@@ -198,7 +198,7 @@ func (w *worker) compose(e *Engine, a *attempt, s *settings) {
 	}
 	w.ids = event.AppendID(w.ids[:0], a.event.ID, a.event.Livemode)
 	split := len(w.ids)
-	w.ids = delivery.ID{Event: a.event.ID, Endpoint: uint64(a.Endpoint), Replay: a.Replay}.AppendText(w.ids)
+	w.ids = delivery.ID{Event: a.event.ID, Endpoint: uint64(s.Alias), Replay: a.Replay}.AppendText(w.ids)
 	a.schemes = s.signer.Schemes()
 	a.secret = s.signer.Sign(&w.signed, &sign.Message{
 		ID: borrow(w.ids[:split]), DeliveryID: borrow(w.ids[split:]), EventType: a.event.Type,

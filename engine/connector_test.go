@@ -198,7 +198,7 @@ func TestRetryFailedOf(t *testing.T) {
 			t.Helper()
 			var ids []delivery.ID
 			for _, e := range want {
-				ids = append(ids, delivery.ID{Event: id, Endpoint: uint64(e.Key)})
+				ids = append(ids, delivery.ID{Event: id, Endpoint: uint64(e.Alias)})
 			}
 			if got, err := o.RetryFailedOf(t.Context(), acme, id, someone); err != nil || !slices.Equal(got, ids) {
 				t.Errorf("retried: got %v, %v, want %v", got, err, ids)

@@ -170,7 +170,7 @@ func (d *located) command(org string, verb ledger.Verb, due int64, audit ledger.
 // a row, or if its endpoint is owed its event. What waited for an endpoint that
 // was deleted has ended with it: ledger.ErrForbidden.
 func (e *Engine) locate(org string, id delivery.ID) (d located, err error) {
-	to, found := e.ledger.FindKey(org, endpoint.Key(id.Endpoint))
+	to, found := e.ledger.FindAlias(org, endpoint.Alias(id.Endpoint))
 	if !found {
 		return d, ledger.ErrNotFound
 	}
@@ -247,5 +247,5 @@ func (e *Engine) TestEndpoint(ctx context.Context, org, id string, ev *event.Eve
 	case verdicts[0].Matched == 0: // disabled or deleted in between
 		return delivery.ID{}, ledger.ErrForbidden
 	}
-	return delivery.ID{Event: ev.ID, Endpoint: uint64(to.Key)}, nil
+	return delivery.ID{Event: ev.ID, Endpoint: uint64(to.Alias)}, nil
 }

@@ -30,7 +30,7 @@ func TestRetryAndCancel(t *testing.T) {
 		}
 		o.outside.answers(500)
 		e, _ := o.create(endpoint.Endpoint{Spans: []endpoint.Span{{EventTypes: []string{"a.*"}}}})
-		first := delivery.ID{Event: o.post(acme).ID, Endpoint: uint64(e.Key)}
+		first := delivery.ID{Event: o.post(acme).ID, Endpoint: uint64(e.Alias)}
 		sent("first attempt", 1)
 
 		o.outside.answers(200)
@@ -42,7 +42,7 @@ func TestRetryAndCancel(t *testing.T) {
 		if _, err := o.PauseEndpoint(ctx, acme, e.ID, someone); err != nil {
 			t.Fatal(err)
 		}
-		second := delivery.ID{Event: o.post(acme).ID, Endpoint: uint64(e.Key)}
+		second := delivery.ID{Event: o.post(acme).ID, Endpoint: uint64(e.Alias)}
 		want("retry of one never tried", o.RetryDelivery(ctx, acme, second, someone), ledger.ErrForbidden)
 		want("cancel of one never tried", o.CancelDelivery(ctx, acme, second, someone), nil)
 		if _, err := o.ResumeEndpoint(ctx, acme, e.ID, someone); err != nil {
@@ -56,7 +56,7 @@ func TestRetryAndCancel(t *testing.T) {
 		want("test", err, nil)
 		sent("test, whatever the types", 4)
 		other, _ := o.create(endpoint.Endpoint{})
-		want("a delivery that is not owed", o.RetryDelivery(ctx, acme, delivery.ID{Event: test.Event, Endpoint: uint64(other.Key)}, someone), ledger.ErrNotFound)
+		want("a delivery that is not owed", o.RetryDelivery(ctx, acme, delivery.ID{Event: test.Event, Endpoint: uint64(other.Alias)}, someone), ledger.ErrNotFound)
 		want("a replay that is none", o.CancelDelivery(ctx, acme, delivery.ID{Event: first.Event, Endpoint: first.Endpoint, Replay: 1}, someone), ledger.ErrNotFound)
 
 		if _, err := o.DisableEndpoint(ctx, acme, e.ID, someone); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -88,7 +89,7 @@ func (e *Engine) CreateEndpoint(ctx context.Context, org string, spec *endpoint.
 func draft(spec *endpoint.Endpoint, id string, owner *ledger.Organization) *endpoint.Endpoint {
 	next := editable(spec)
 	next.ID, next.Organization, next.Livemode = id, owner.ID, owner.Livemode
-	next.Key, next.Version, next.Target, next.Secrets, next.Retired = 0, 0, "", nil, nil
+	next.Key, next.Alias, next.Version, next.Target, next.Secrets, next.Retired = 0, endpoint.Alias(rand.Uint64()), 0, "", nil, nil
 	next.CreatedAt, next.UpdatedAt, next.StateSince, next.DeletedAt = 0, 0, 0, 0
 	next.Kind = cmp.Or(next.Kind, endpoint.Webhook)
 	next.PayloadFormat = cmp.Or(next.PayloadFormat, event.Envelope)

@@ -186,7 +186,7 @@ func (e *Engine) ReplayEvent(ctx context.Context, org string, id event.ID, endpo
 		for i, v := range verdicts {
 			switch c := orders[i]; {
 			case v.Err == nil:
-				made = append(made, delivery.ID{Event: id, Endpoint: uint64(c.Endpoint), Replay: c.Replay})
+				made = append(made, e.deliveryID(org, id, c.Endpoint, c.Replay))
 			case !errors.Is(v.Err, ledger.ErrNotFound): // somebody else was faster; else the endpoint is deleted
 				to = append(to, c.Endpoint)
 			}
@@ -232,6 +232,15 @@ func (e *Engine) owedTo(a *ledger.Accepted, ids []string) (keys []endpoint.Key, 
 	return keys, nil
 }
 
+// deliveryID names a delivery to an endpoint that is known by its key.
+func (e *Engine) deliveryID(org string, id event.ID, to endpoint.Key, replay uint32) delivery.ID {
+	named := delivery.ID{Event: id, Replay: replay}
+	if known, found := e.ledger.FindKey(org, to); found { // else it is forgotten, and so is the delivery
+		named.Endpoint = uint64(known.Alias)
+	}
+	return named
+}
+
 // replayOrders are the commands that make new deliveries of an event. Where one
 // is on its way, its id is added to waiting instead.
 func (e *Engine) replayOrders(a *ledger.Accepted, to []endpoint.Key, waiting []delivery.ID, audit ledger.Audit) ([]*ledger.Command, []delivery.ID, error) {
@@ -242,7 +251,7 @@ func (e *Engine) replayOrders(a *ledger.Accepted, to []endpoint.Key, waiting []d
 			return nil, waiting, err
 		}
 		if !found || !row.State.Terminal() {
-			waiting = append(waiting, delivery.ID{Event: a.ID, Endpoint: uint64(key), Replay: newest.Replay})
+			waiting = append(waiting, e.deliveryID(a.Organization, a.ID, key, newest.Replay))
 			continue
 		}
 		orders = append(orders, &ledger.Command{

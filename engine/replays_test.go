@@ -249,7 +249,7 @@ func TestReplayEvent(t *testing.T) {
 		ids := func(list ...delivery.ID) string { return fmt.Sprint(list) }
 		for n := range uint32(2) {
 			made, waiting, err := o.ReplayEvent(ctx, acme, ev.ID, nil, someone)
-			want := delivery.ID{Event: ev.ID, Endpoint: uint64(first.Key), Replay: n + 1}
+			want := delivery.ID{Event: ev.ID, Endpoint: uint64(first.Alias), Replay: n + 1}
 			if ids(made...) != ids(want) || len(waiting) != 0 || err != nil {
 				t.Errorf("replay %d: got %v, waiting %v, %v, want %v", n, made, waiting, err, want)
 			}
@@ -259,7 +259,7 @@ func TestReplayEvent(t *testing.T) {
 		}
 		o.outside.answers(500)
 		made, waiting, err := o.ReplayEvent(ctx, acme, ev.ID, []string{first.ID}, someone)
-		if want := (delivery.ID{Event: ev.ID, Endpoint: uint64(first.Key), Replay: 2}); ids(waiting...) != ids(want) || len(made) != 0 || err != nil {
+		if want := (delivery.ID{Event: ev.ID, Endpoint: uint64(first.Alias), Replay: 2}); ids(waiting...) != ids(want) || len(made) != 0 || err != nil {
 			t.Errorf("on its way: got %v, waiting %v, %v, want %v to wait", made, waiting, err, want)
 		}
 		for _, test := range []struct {

@@ -246,7 +246,7 @@ func TestSignatureIsWhatWasSent(t *testing.T) {
 		check := func(when string, want []string) {
 			t.Helper()
 			for i, ev := range events {
-				d, found, err := o.Ledger().Delivery(acme, delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key)})
+				d, found, err := o.Ledger().Delivery(acme, delivery.ID{Event: ev.ID, Endpoint: uint64(e.Alias)})
 				if err != nil || !found {
 					t.Fatalf("delivery %d: found %v, %v", i, found, err)
 				}

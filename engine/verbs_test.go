@@ -259,6 +259,31 @@ func stopsWhenTold(t *testing.T, verb func(*office, *endpoint.Endpoint) error) {
 	}
 }
 
+// TestDeliveryIDsTellNoPositions proves G9 for what an id could tell: where in
+// the log that all share the endpoint was created. Delivery ids stay as they are
+// through changes and restarts.
+func TestDeliveryIDsTellNoPositions(t *testing.T) {
+	o := newOffice(t)
+	e, _ := o.create(endpoint.Endpoint{Paused: true})
+	id, err := o.TestEndpoint(t.Context(), acme, e.ID, &event.Event{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := uint64(e.Key); id.Endpoint-at < 1<<20 || at-id.Endpoint < 1<<20 {
+		t.Errorf("endpoint in a delivery's id: got %d, want nothing near its position %d", id.Endpoint, at)
+	}
+	rename := func(e *endpoint.Endpoint) error { e.Name = "renamed"; return nil }
+	if _, err := o.UpdateEndpoint(t.Context(), acme, e.ID, rename, 0, someone); err != nil {
+		t.Fatal(err)
+	}
+	o.stop()
+	o.open()
+	defer o.stop()
+	if d, found, err := o.Ledger().Delivery(acme, id); err != nil || !found || d.ID != id {
+		t.Errorf("delivery after a change and a restart: got %+v, %v, %v, want %v", d, found, err, id)
+	}
+}
+
 // TestWalledOff proves G9 for the verbs: the ids of another organization are
 // not there, whatever one wants to do with them.
 func TestWalledOff(t *testing.T) {
@@ -267,7 +292,7 @@ func TestWalledOff(t *testing.T) {
 	ctx := t.Context()
 	e, _ := o.create(endpoint.Endpoint{Paused: true})
 	ev := o.post(acme)
-	id := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key)}
+	id := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Alias)}
 	key, _, err := o.CreateKey(ctx, acme, &ledger.Key{Name: "k", Scopes: []string{"events:read"}}, someone)
 	if err != nil {
 		t.Fatal(err)

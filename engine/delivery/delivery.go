@@ -93,7 +93,7 @@ func (s State) valid() bool { return s >= Pending && s < States }
 // it can be told to a producer before anything about the delivery exists.
 type ID struct {
 	Event    event.ID
-	Endpoint uint64 // endpoint key
+	Endpoint uint64 // endpoint.Alias
 	Replay   uint32 // 0 = the original
 }
 

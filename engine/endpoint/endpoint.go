@@ -24,11 +24,18 @@ import (
 // record that created it.
 type Key uint64
 
+// Alias stands for the key wherever somebody outside can read it, as in the ids
+// of deliveries: it is random. A key is a position in a log that many
+// organizations share, and from two of them one could tell how much all of them
+// did in between.
+type Alias uint64
+
 // Endpoint is one receiver. Read-only once it is published.
 type Endpoint struct {
 	ID           string `json:"id"` // ed_… or ed_test_…
 	Key          Key    `json:"key"`
-	Version      uint64 `json:"version"` // log position of its latest change
+	Alias        Alias  `json:"alias,omitempty"` // 0 = the key
+	Version      uint64 `json:"version"`         // log position of its latest change
 	Organization string `json:"organization_id"`
 	Livemode     bool   `json:"livemode"`
 	Kind         Kind   `json:"kind"`

@@ -16,7 +16,7 @@ import (
 func TestJSONRoundTrip(t *testing.T) {
 	never := Millis(0)
 	want := Endpoint{
-		ID: "ed_01JD7H3Z4N8V6QK2WX5M9RTBCE", Key: 1 << 60, Version: 1<<60 + 1, Organization: "org_1", Livemode: true, Kind: Webhook, Origin: "v1",
+		ID: "ed_01JD7H3Z4N8V6QK2WX5M9RTBCE", Key: 1 << 60, Alias: 3, Version: 1<<60 + 1, Organization: "org_1", Livemode: true, Kind: Webhook, Origin: "v1",
 		Name: "name", Description: "description", Metadata: map[string]string{"k": "v"}, EditionID: "e",
 		URL: "https://example.com/?a=1&b=<2>", Target: "https://example.com/?a=1&b=%3C2%3E", EventBridge: &EventBridge{AccountID: "123456789012", Region: "us-east-1", Bus: "default", Source: "hookwheel/ed_1"},
 		PayloadFormat: event.Snapshot, SnapshotAPIVersion: "2024-09-30.acacia", Signatures: []string{"standard"},

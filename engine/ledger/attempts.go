@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"github.com/hookwheel/hookwheel/engine/delivery"
-	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/wal/kv"
 )
 
@@ -16,7 +15,7 @@ func (l *Ledger) Attempts(org string, id delivery.ID) (list []delivery.Attempt, 
 	pt := l.partition(org)
 	pt.mu.RLock()
 	defer pt.mu.RUnlock()
-	ref := Ref{Endpoint: endpoint.Key(id.Endpoint), Pos: d.Pos, Replay: id.Replay}
+	ref := Ref{Endpoint: d.Endpoint.Key, Pos: d.Pos, Replay: id.Replay}
 	row, started, err := pt.row(ref)
 	if err != nil || !started || row.Attempts == 0 {
 		return nil, true, err

@@ -99,7 +99,7 @@ func changed(now, next map[string]json.RawMessage) []string {
 }
 
 // bookkeeping is what nobody sets: it follows from other fields or from the log.
-var bookkeeping = []string{"key", "version", "created_at", "updated_at", "state_since", "target", "from", "spans", "retired", "last_used_at"}
+var bookkeeping = []string{"key", "alias", "version", "created_at", "updated_at", "state_since", "target", "from", "spans", "retired", "last_used_at"}
 
 // fields takes an object apart. Of an endpoint's spans the last one counts.
 func fields(object any) map[string]json.RawMessage {
@@ -129,7 +129,10 @@ func (pt *partition) describeCommand(c *Command) *AuditEntry {
 	case FinishErase:
 		entry.Verb, entry.Kind, entry.Object = string(Erase), auditOrganization, c.Organization
 	case Retry, Cancel, Replay:
-		id := delivery.ID{Event: c.EventID, Endpoint: uint64(c.Endpoint), Replay: c.Replay}
+		id := delivery.ID{Event: c.EventID, Replay: c.Replay}
+		if m := pt.mu.members[c.Endpoint]; m != nil {
+			id.Endpoint = uint64(m.Alias)
+		}
 		entry.Kind, entry.Object = auditDelivery, id.String()
 	case StartReplay:
 		entry.Kind, entry.Object = auditReplay, FormatReplayID(c.Job.ID)

@@ -69,7 +69,7 @@ func TestAudit(t *testing.T) {
 	change(Change{Base: o.Version, Organization: &Organization{ID: "org_a", DeletedAt: 1}})
 	command(Command{Verb: Erase})
 
-	dlv := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key)}.String()
+	dlv := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Alias)}.String()
 	ofA := []string{
 		"delete org_a", "cancel " + dlv, "enable ed_1", "disable ed_1 user", "update ed_1 event_types name secrets", "create ed_1",
 		"delete client_1", "create client_1", "revoke key_2", "create key_2", "create org_a",

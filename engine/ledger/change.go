@@ -35,7 +35,7 @@ func (pt *partition) changeEndpoint(b *kv.Batch, r *wal.Rec, c *Change) error {
 	wanted := next.Now()
 	m := pt.mu.byID[next.ID]
 	switch {
-	case c.Base == 0 && m != nil:
+	case c.Base == 0 && (m != nil || pt.mu.byAlias[next.Alias] != nil):
 		return ErrExists
 	case c.Base == 0:
 		next.Key, next.CreatedAt, next.StateSince, next.Spans = endpoint.Key(r.Pos), r.At, r.At, nil
@@ -44,7 +44,7 @@ func (pt *partition) changeEndpoint(b *kv.Batch, r *wal.Rec, c *Change) error {
 	case m.Version != c.Base:
 		return ErrChanged
 	default:
-		next.Key, next.CreatedAt, next.StateSince, next.Spans = m.Key, m.CreatedAt, m.StateSince, m.Spans
+		next.Key, next.Alias, next.CreatedAt, next.StateSince, next.Spans = m.Key, m.Alias, m.CreatedAt, m.StateSince, m.Spans
 		if wanted.Enabled != m.Now().Enabled {
 			next.StateSince = r.At
 			pt.startAfresh(m, wanted.Enabled)

@@ -63,7 +63,7 @@ func (d *Delivery) ReplayOf() (original delivery.ID, isReplay bool) {
 // make up: it exists if it has a row, or if its endpoint is owed its event.
 func (l *Ledger) Delivery(org string, id delivery.ID) (*Delivery, bool, error) {
 	pt := l.partition(org)
-	to, found := l.FindKey(org, endpoint.Key(id.Endpoint))
+	to, found := l.FindAlias(org, endpoint.Alias(id.Endpoint))
 	if !found {
 		return nil, false, nil
 	}
@@ -99,7 +99,7 @@ func (pt *partition) delivery(ev *event.Event, ref Ref, states delivery.StateSet
 		return nil, nil
 	}
 	d := &Delivery{
-		ID:  delivery.ID{Event: ev.ID, Endpoint: uint64(m.Key), Replay: ref.Replay},
+		ID:  delivery.ID{Event: ev.ID, Endpoint: uint64(m.Alias), Replay: ref.Replay},
 		Pos: ref.Pos, Event: ev, Endpoint: m.Endpoint,
 		State: row.State, Attempts: row.Attempts, Raised: row.MaxAttempts,
 		Created: cmp.Or(row.Created, ev.ReceivedAt), Updated: row.Updated, Next: row.Next, Render: row.Render,

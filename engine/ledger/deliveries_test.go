@@ -27,7 +27,7 @@ func TestDelivery(t *testing.T) {
 	e := f.create("org_a", "ed_1", "a")
 	ev := f.newEvent("org_a", "a")
 	at := f.post(ev).Pos
-	id := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key)}
+	id := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Alias)}
 
 	d := f.delivery("org_a", id)
 	check(t, "state", d.State, delivery.Pending)
@@ -72,9 +72,9 @@ func TestDelivery(t *testing.T) {
 	o := f.outcome(e, f.post(other).Pos, 1, delivery.Succeeded)
 	o.Replay = 2
 	f.write(0, wal.Outcome, o.Append(nil))
-	replay := delivery.ID{Event: other.ID, Endpoint: uint64(e.Key), Replay: 2}
+	replay := delivery.ID{Event: other.ID, Endpoint: uint64(e.Alias), Replay: 2}
 	original, isReplay := f.delivery("org_a", replay).ReplayOf()
-	check(t, "original", original, delivery.ID{Event: other.ID, Endpoint: uint64(e.Key)})
+	check(t, "original", original, delivery.ID{Event: other.ID, Endpoint: uint64(e.Alias)})
 	check(t, "is a replay", isReplay, true)
 	check(t, "started, without the replay", f.lane(e).Started, uint64(1))
 
@@ -96,21 +96,21 @@ func TestDeliveryOfNobody(t *testing.T) {
 	f.settle(e, f.post(ev).Pos, 1, delivery.Retrying)
 	f.post(otherType)
 	f.post(otherOrg)
-	own := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key)}
+	own := delivery.ID{Event: ev.ID, Endpoint: uint64(e.Alias)}
 	f.delivery("org_a", own)
 	for what, test := range map[string]struct {
 		org string
 		id  delivery.ID
 	}{
 		"another organization's": {"org_b", own},
-		"created later":          {"org_a", delivery.ID{Event: early.ID, Endpoint: uint64(e.Key)}},
-		"another type":           {"org_a", delivery.ID{Event: otherType.ID, Endpoint: uint64(e.Key)}},
-		"foreign endpoint":       {"org_a", delivery.ID{Event: ev.ID, Endpoint: uint64(foreign.Key)}},
-		"foreign event":          {"org_a", delivery.ID{Event: otherOrg.ID, Endpoint: uint64(e.Key)}},
-		"both foreign":           {"org_a", delivery.ID{Event: otherOrg.ID, Endpoint: uint64(foreign.Key)}},
+		"created later":          {"org_a", delivery.ID{Event: early.ID, Endpoint: uint64(e.Alias)}},
+		"another type":           {"org_a", delivery.ID{Event: otherType.ID, Endpoint: uint64(e.Alias)}},
+		"foreign endpoint":       {"org_a", delivery.ID{Event: ev.ID, Endpoint: uint64(foreign.Alias)}},
+		"foreign event":          {"org_a", delivery.ID{Event: otherOrg.ID, Endpoint: uint64(e.Alias)}},
+		"both foreign":           {"org_a", delivery.ID{Event: otherOrg.ID, Endpoint: uint64(foreign.Alias)}},
 		"no endpoint":            {"org_a", delivery.ID{Event: ev.ID, Endpoint: 12345}},
-		"no event":               {"org_a", delivery.ID{Endpoint: uint64(e.Key)}},
-		"no replay":              {"org_a", delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key), Replay: 1}},
+		"no event":               {"org_a", delivery.ID{Endpoint: uint64(e.Alias)}},
+		"no replay":              {"org_a", delivery.ID{Event: ev.ID, Endpoint: uint64(e.Alias), Replay: 1}},
 	} {
 		_, found, err := f.Delivery(test.org, test.id)
 		if err != nil || found {
@@ -222,7 +222,7 @@ func (f *fixture) naive(filter *DeliveryFilter, events []Accepted, to []*endpoin
 	f.t.Helper()
 	for _, a := range slices.Backward(events) {
 		for _, e := range to {
-			d, found, err := f.Delivery("org_a", delivery.ID{Event: a.ID, Endpoint: uint64(e.Key)})
+			d, found, err := f.Delivery("org_a", delivery.ID{Event: a.ID, Endpoint: uint64(e.Alias)})
 			f.mustDo(err)
 			if found && (filter.Endpoint == 0 || filter.Endpoint == e.Key) && (filter.States == 0 || filter.States.Has(d.State)) &&
 				(filter.Endpoint != 0 || filter.Endpoints == nil || filter.Endpoints(e)) &&

@@ -33,6 +33,18 @@ func (l *Ledger) FindKey(org string, key endpoint.Key) (*endpoint.Endpoint, bool
 	return m.Endpoint, true
 }
 
+// FindAlias is FindKey by what the ids of deliveries name an endpoint by.
+func (l *Ledger) FindAlias(org string, alias endpoint.Alias) (*endpoint.Endpoint, bool) {
+	pt := l.partition(org)
+	pt.mu.RLock()
+	defer pt.mu.RUnlock()
+	m := pt.mu.byAlias[alias]
+	if m == nil || m.Organization != org {
+		return nil, false
+	}
+	return m.Endpoint, true
+}
+
 // FindEvent is the position of an event.
 func (l *Ledger) FindEvent(org string, id event.ID) (at wal.Pos, found bool, err error) {
 	row, found, err := l.partition(org).eventRow(org, id)

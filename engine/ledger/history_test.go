@@ -75,7 +75,7 @@ func TestHistory(t *testing.T) {
 		compare(other, set) // was never tried
 	}
 	waits := slices.IndexFunc(events, func(a Accepted) bool {
-		return a.Pos >= events[7].Pos && a.Type == "paid" && f.delivery("org_a", delivery.ID{Event: a.ID, Endpoint: uint64(e.Key)}).State == delivery.Pending
+		return a.Pos >= events[7].Pos && a.Type == "paid" && f.delivery("org_a", delivery.ID{Event: a.ID, Endpoint: uint64(e.Alias)}).State == delivery.Pending
 	})
 	if waits >= 0 {
 		f.mustDo(f.onDelivery(e, events[waits].Pos, Cancel))

@@ -34,6 +34,7 @@ type partition struct {
 		sync.RWMutex
 		members map[endpoint.Key]*member // deleted endpoints included, until their history is gone
 		byID    map[string]*member
+		byAlias map[endpoint.Alias]*member
 		byOrg   map[string][]*member // in the order of creation
 	}
 
@@ -74,6 +75,7 @@ func newPartition(l *Ledger, p int) *partition {
 	pt := &partition{Ledger: l, p: p, following: make(chan struct{})}
 	pt.mu.members = make(map[endpoint.Key]*member)
 	pt.mu.byID = make(map[string]*member)
+	pt.mu.byAlias = make(map[endpoint.Alias]*member)
 	pt.mu.byOrg = make(map[string][]*member)
 	pt.scratch.audiences = make(map[endpoint.Topic]*audience)
 	pt.scratch.newKeys = make(map[string]idempotencyRow)
@@ -240,11 +242,13 @@ func (pt *partition) recount(applied wal.Pos) error {
 
 // register makes an endpoint known, new or changed.
 func (pt *partition) register(e *endpoint.Endpoint) *member {
+	e.Alias = cmp.Or(e.Alias, endpoint.Alias(e.Key))
 	m := pt.mu.members[e.Key]
 	if m == nil {
 		m = &member{Lane: Lane{Position: wal.Pos(e.Key)}}
 		pt.mu.members[e.Key] = m
 		pt.mu.byID[e.ID] = m
+		pt.mu.byAlias[e.Alias] = m
 		list := pt.mu.byOrg[e.Organization]
 		at, _ := slices.BinarySearchFunc(list, e.Key, func(m *member, k endpoint.Key) int { return cmp.Compare(m.Key, k) })
 		m.Endpoint = e
@@ -260,6 +264,7 @@ func (pt *partition) unregister(m *member) {
 	pt.matcher.Remove(m.Key)
 	delete(pt.mu.members, m.Key)
 	delete(pt.mu.byID, m.ID)
+	delete(pt.mu.byAlias, m.Alias)
 	list := slices.DeleteFunc(slices.Clone(pt.mu.byOrg[m.Organization]), func(o *member) bool { return o == m })
 	if len(list) == 0 {
 		delete(pt.mu.byOrg, m.Organization)

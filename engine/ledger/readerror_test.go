@@ -64,7 +64,7 @@ func TestReadErrors(t *testing.T) {
 		"deliveries of a type": func(l *Ledger) (any, error) { return l.Deliveries("org_a", DeliveryFilter{Type: "a.y"}, all) },
 		"deliveries":           func(l *Ledger) (any, error) { return l.Deliveries("org_a", DeliveryFilter{}, all) },
 		"attempts": func(l *Ledger) (any, error) {
-			a, found, err := l.Attempts("org_a", delivery.ID{Event: ids[31], Endpoint: uint64(e.Key)})
+			a, found, err := l.Attempts("org_a", delivery.ID{Event: ids[31], Endpoint: uint64(e.Alias)})
 			return []any{a, found}, err
 		},
 		"audit": func(l *Ledger) (any, error) { return l.AuditLog(AuditFilter{}, all) },

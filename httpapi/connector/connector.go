@@ -180,7 +180,7 @@ func (a *api) submit(c *wire.Ctx, ev *event.Event) (answer, error) {
 	}
 	runs := make([]delivery.ID, len(v.Endpoints))
 	for i, e := range v.Endpoints {
-		runs[i] = delivery.ID{Event: ev.ID, Endpoint: uint64(e.Key)}
+		runs[i] = delivery.ID{Event: ev.ID, Endpoint: uint64(e.Alias)}
 	}
 	return started("triggered", ev.ID, ev.Livemode, runs), nil
 }

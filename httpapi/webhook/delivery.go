@@ -208,7 +208,7 @@ func (a *api) findDelivery(c *wire.Ctx) (*ledger.Delivery, error) {
 		return nil, err
 	}
 	id, err := delivery.ParseID(c.Param("delivery_id"))
-	if err != nil || endpoint.Key(id.Endpoint) != e.Key {
+	if err != nil || endpoint.Alias(id.Endpoint) != e.Alias {
 		return nil, wire.NotFound("delivery")
 	}
 	d, found, err := a.ledger.Delivery(c.Organization, id)
