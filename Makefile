@@ -41,7 +41,7 @@ test-clients: build ## the server against the libraries of its users: Go, and No
 
 .PHONY: check
 check: ## format, vet, staticcheck, golangci-lint, go.mod tidy
-	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	@files=$$(gofmt -s -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 	if [ -n "$$files" ]; then echo "not gofmt'd:"; echo "$$files"; exit 1; fi
 	go vet ./...
 	go mod tidy -diff

@@ -244,12 +244,16 @@ func (r *rabble) leave(c net.Conn) error {
 // deaf asks again and again and does not read what it is answered.
 func (r *rabble) deaf(c net.Conn) error {
 	ask := []byte(strings.Repeat("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 10))
-	for range 100 {
+	asked := func() bool {
 		if c.SetWriteDeadline(time.Now().Add(time.Second)) != nil {
-			break
+			return false
 		}
-		if _, err := c.Write(ask); err != nil {
-			break // the server reads no more either, which is right
+		_, err := c.Write(ask)
+		return err == nil // else the server reads no more either, which is right
+	}
+	for range 100 {
+		if !asked() {
+			break
 		}
 	}
 	return nil

@@ -130,7 +130,7 @@ func TestVerifyFindsStrangers(t *testing.T) {
 		"table 0":           pt.key(0),
 		"a newer table":     pt.key(tableEnd).U64(1),
 		"another partition": (&partition{p: 1}).key(tableMeta),
-		"a short key":       kv.Key{0},
+		"a short key":       {0},
 	} {
 		f.put(key, []byte("x"))
 		if got := f.faults(); len(got) != 1 || !strings.Contains(got[0], fmt.Sprintf("row %x is in no table", []byte(key))) {
