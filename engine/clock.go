@@ -23,7 +23,9 @@ type clock struct {
 }
 
 func newClock(wall func() time.Time) clock {
-	return clock{wall: wall, start: wall().UnixMilli(), began: time.Now()}
+	at := wall()
+	past := at.Sub(at.Truncate(time.Millisecond)) // without which every time would be late by up to two
+	return clock{wall: wall, start: at.UnixMilli(), began: time.Now().Add(-past)}
 }
 
 // now is the time for all scheduling, Unix ms.

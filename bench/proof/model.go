@@ -213,7 +213,7 @@ func (m *model) change(begun, done Record) {
 	if c.Secret != "" {
 		grace := int64(c.Grace) * int64(time.Second)
 		for i := range e.secrets {
-			e.secrets[i].until.from = min(e.secrets[i].until.from, begun.Mono+grace)
+			e.secrets[i].until.from = min(e.secrets[i].until.from, begun.Mono+grace-int64(time.Millisecond)) // it counts in these
 			e.secrets[i].until.to = min(e.secrets[i].until.to, done.Mono+grace)
 			e.secrets[i].since = min(e.secrets[i].since, begun.Mono)
 		}
