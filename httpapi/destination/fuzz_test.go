@@ -22,7 +22,9 @@ func FuzzQueryList(f *testing.F) {
 	f.Add("include[x]=a&includes=b&include[=c&include]=d&include[]]=e")
 	f.Add("include=a+b&include=%2&include")
 	f.Fuzz(func(t *testing.T, query string) {
-		query, _, _ = strings.Cut(query, "#") // which no request has
+		if !sendable(query) {
+			return
+		}
 		given, err := url.ParseQuery(query)
 		if err != nil {
 			return // with semicolons or broken escapes, which the two read differently
@@ -61,7 +63,9 @@ func FuzzEventFilter(f *testing.F) {
 	f.Add("created=1&limit=3", int64(5))
 	f.Add("created[gte]=2026-01-02T03:04:05%2B01:00&created[gte]=x", int64(5))
 	f.Fuzz(func(t *testing.T, query string, at int64) {
-		query, _, _ = strings.Cut(query, "#")
+		if !sendable(query) {
+			return
+		}
 		got := eventFilter{query: url.Values{}, until: math.MaxInt64}
 		c := requestOf(query)
 		if err := got.read(c); err != nil {
@@ -86,4 +90,9 @@ func FuzzEventFilter(f *testing.F) {
 			t.Errorf("%q: an event at %d passes %t, through the ledger by %+v, want %t", query, at, got.matches(ev), f, want)
 		}
 	})
+}
+
+// sendable reports whether a query can stand in the first line of a request.
+func sendable(query string) bool {
+	return !strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '#' })
 }
