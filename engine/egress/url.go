@@ -15,6 +15,9 @@ const MaxURLLen = 2048
 // dissect cuts raw into its parts by the rules of RFC 3986 and has net/url agree. Two parsers that read a URL
 // differently are how a check gets bypassed, so here a disagreement is a refusal.
 func dissect(raw string) (scheme, authority, rest string, err error) {
+	if raw == "" {
+		return "", "", "", refuse(ErrBadURL, "is required", "")
+	}
 	if len(raw) > MaxURLLen {
 		return "", "", "", refuse(ErrBadURL, "is longer than 2048 bytes", "")
 	}
@@ -26,7 +29,7 @@ func dissect(raw string) (scheme, authority, rest string, err error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "http" && scheme != "https" {
-		return "", "", "", refuse(ErrBadURL, "must start with https://", "")
+		return "", "", "", refuse(ErrBadURL, "must start with https://, or http:// where that is allowed", "")
 	}
 	if strings.Contains(rest, "#") {
 		return "", "", "", refuse(ErrBadURL, "must not have a fragment", "")

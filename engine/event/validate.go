@@ -43,7 +43,10 @@ func (e *Event) Size() int {
 // large they may be for the configuration.
 func (e *Event) Validate() (faults []FieldError) {
 	fault := func(field, detail string) { faults = append(faults, FieldError{field, detail}) }
-	if !ValidType(e.Type) {
+	switch {
+	case e.Type == "":
+		fault("type", "is required")
+	case !ValidType(e.Type):
 		fault("type", fmt.Sprintf("must be 1 to %d of A–Z a–z 0–9 _ . : [ ] -", MaxTypeLength))
 	}
 	if len(e.Data) == 0 {
