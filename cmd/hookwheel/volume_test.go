@@ -81,9 +81,8 @@ func (s *serve) pour(events, perPost, workers int) {
 	for worker := range workers {
 		texts := pool.Source(950, uint64(worker))
 		all.Go(func() {
-			var body bytes.Buffer
 			for n := range requests {
-				body.Reset()
+				var body bytes.Buffer // a new one: after an error the old one may still be read
 				for range n {
 					body.WriteString(`{"type":"e2e.load","data":`)
 					body.Write(texts.Append(nil, time.Now().UnixNano()))
