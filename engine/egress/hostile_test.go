@@ -397,8 +397,9 @@ func TestHalfOpen(t *testing.T) {
 			if _, ok := readRequest(r); !ok {
 				return
 			}
+			n := requests.Add(1)
 			io.WriteString(c, okResponse)
-			if requests.Add(1) > 1 {
+			if n > 1 {
 				continue
 			}
 			raw, err := c.(*net.TCPConn).SyscallConn()
