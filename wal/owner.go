@@ -125,8 +125,9 @@ func (o *owner) do(ctx context.Context, verb string, job func() error) error {
 // dropRange deletes the packs of a range whose records all lie at or before the
 // position. Only the last pack that begins there can reach beyond it.
 func (s *Store) dropRange(rng byte, upTo Pos) error {
-	dropped := &s.committer.dropped[rng-eventRange]
-	if upTo <= *dropped {
+	c := s.committer
+	last := &c.dropped[rng-eventRange]
+	if upTo <= last.upTo {
 		return nil
 	}
 	it, err := s.iterFrom(rng, upTo-1)
@@ -146,8 +147,9 @@ func (s *Store) dropRange(rng byte, upTo Pos) error {
 	if err := it.Close(); err != nil {
 		return readError(err)
 	}
-	s.committer.batch.DeleteRange(kv.Key{rng}, end)
-	*dropped = upTo
+	c.batch.DeleteRange(kv.Key{rng}, end)
+	*last = dropped{upTo, end}
+	c.dropDue.Reset(dropAgain)
 	return nil
 }
 

@@ -112,6 +112,34 @@ func TestTrimFreesPacks(t *testing.T) {
 	}
 }
 
+// What was deleted is deleted once more when the store has become quiet, since
+// Pebble may have left tables that it was compacting.
+func TestTrimIsRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, Options{FS: kv.MemFS(), Partitions: 1})
+		submit(t, s, 0, event("x"), Rec{Kind: Config})
+		submit(t, s, 0, event("x"), Rec{Kind: Config})
+		recs := drain(t, s, 0, 0)
+		o := claim(t, s, 0)
+		if err := errors.Join(o.Trim(t.Context(), recs[2].Pos), o.Absorbed(t.Context(), recs[1].Pos)); err != nil {
+			t.Fatal(err)
+		}
+		left := s.db.Batch() // as if those tables had been left
+		for _, rng := range []byte{eventRange, otherRange} {
+			key := packKey(nil, rng, recs[0].Pos, 0)
+			left.Set(key, encodePack(key, []*Rec{&recs[0]}))
+		}
+		if err := left.Commit(true); err != nil {
+			t.Fatal(err)
+		}
+		left.Close()
+		time.Sleep(dropAgain + time.Second)
+		if events, others := countPacks(t, s, eventRange), countPacks(t, s, otherRange); events != 1 || others != 1 {
+			t.Errorf("got %d packs of events and %d others, want 1 of each, which were not deleted", events, others)
+		}
+	})
+}
+
 func TestEraseSurvivesRestart(t *testing.T) {
 	fs := kv.MemFS()
 	s := open(t, Options{FS: fs})
