@@ -112,7 +112,7 @@ func (l *lane) next(s *settings, now int64) (a *attempt, due int64) {
 // head is the first in a fifo line: the delivery with the smallest place, be it
 // an event or one that failed. If that one is not due, the line waits for it.
 func (l *lane) head(now int64) (a *attempt, due int64) {
-	if l.nextDue != ledger.Forever || l.loading || l.more && len(l.due) == 0 {
+	if l.nextDue != ledger.Forever || l.loading {
 		return nil, ledger.Forever // first see who else stands in line, see ask
 	}
 	if len(l.due) == 0 {

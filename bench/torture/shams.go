@@ -52,49 +52,25 @@ func newShams(dir, receiver string) (s *shams, err error) {
 			s.close()
 		}
 	}()
-	trusted, err := newIssuer()
+	c, err := newCertificates(dir)
 	if err != nil {
 		return nil, err
 	}
-	unknown, err := newIssuer()
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, authorityFile), trusted.pem(), 0o600); err != nil {
-		return nil, err
-	}
-	soon := time.Now().Add(time.Hour)
-	good, err := trusted.issue("127.0.0.1", soon)
-	if err != nil {
-		return nil, err
-	}
-	expired, err := trusted.issue("127.0.0.1", time.Now().Add(-time.Hour))
-	if err != nil {
-		return nil, err
-	}
-	elsewhere, err := trusted.issue("192.0.2.1", soon)
-	if err != nil {
-		return nil, err
-	}
-	selfSigned, err := unknown.issue("127.0.0.1", soon)
-	if err != nil {
-		return nil, err
-	}
-	if s.honest, err = s.listen("https", func(c net.Conn) { forward(tls.Server(c, &tls.Config{Certificates: []tls.Certificate{good}}), receiver) }); err != nil {
+	if s.honest, err = s.listen("https", func(conn net.Conn) { forward(tls.Server(conn, &tls.Config{Certificates: c.good}), receiver) }); err != nil {
 		return nil, err
 	}
 	for _, one := range []struct {
 		name, class string
 		serve       func(net.Conn)
 	}{
-		{"tls-expired", "tls", s.present(&tls.Config{Certificates: []tls.Certificate{expired}})},
-		{"tls-wrong-host", "tls", s.present(&tls.Config{Certificates: []tls.Certificate{elsewhere}})},
-		{"tls-unknown-authority", "tls", s.present(&tls.Config{Certificates: []tls.Certificate{selfSigned}})},
-		{"tls-1.1", "tls", s.present(&tls.Config{Certificates: []tls.Certificate{good}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})},
-		{"tls-stalled", "timeout", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }},
-		{"tls-not", "tls", func(c net.Conn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
-			_, _ = io.Copy(io.Discard, c)
+		{"tls-expired", "tls", s.present(&tls.Config{Certificates: c.expired})},
+		{"tls-wrong-host", "tls", s.present(&tls.Config{Certificates: c.elsewhere})},
+		{"tls-unknown-authority", "tls", s.present(&tls.Config{Certificates: c.unknown})},
+		{"tls-1.1", "tls", s.present(&tls.Config{Certificates: c.good, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})},
+		{"tls-stalled", "timeout", func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }},
+		{"tls-not", "tls", func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			_, _ = io.Copy(io.Discard, conn)
 		}},
 	} {
 		url, err := s.listen("https", one.serve)
@@ -106,6 +82,50 @@ func newShams(dir, receiver string) (s *shams, err error) {
 	refusing, err := s.bind()
 	s.all = append(s.all, sham{"refuses", refusing, "connect"})
 	return s, err
+}
+
+// certificates are what the shams present, each a list of one.
+type certificates struct {
+	good      []tls.Certificate
+	expired   []tls.Certificate
+	elsewhere []tls.Certificate // of another host
+	unknown   []tls.Certificate // of an authority that the server does not trust
+}
+
+// newCertificates issues them, and writes the authority that the server is to
+// trust into dir.
+func newCertificates(dir string) (c certificates, err error) {
+	trusted, err := newIssuer()
+	if err != nil {
+		return c, err
+	}
+	stranger, err := newIssuer()
+	if err != nil {
+		return c, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, authorityFile), trusted.pem(), 0o600); err != nil {
+		return c, err
+	}
+	const host = "127.0.0.1"
+	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
+	for _, one := range []struct {
+		to    *[]tls.Certificate
+		by    *issuer
+		host  string
+		until time.Time
+	}{
+		{&c.good, trusted, host, soon},
+		{&c.expired, trusted, host, past},
+		{&c.elsewhere, trusted, "192.0.2.1", soon},
+		{&c.unknown, stranger, host, soon},
+	} {
+		issued, err := one.by.issue(one.host, one.until)
+		if err != nil {
+			return c, err
+		}
+		*one.to = []tls.Certificate{issued}
+	}
+	return c, nil
 }
 
 // bind takes a port on which nobody listens.

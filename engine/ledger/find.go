@@ -11,34 +11,28 @@ import (
 
 // FindEndpoint finds a living endpoint by its id.
 func (l *Ledger) FindEndpoint(org, id string) (*endpoint.Endpoint, bool) {
-	pt := l.partition(org)
-	pt.mu.RLock()
-	defer pt.mu.RUnlock()
-	m := pt.mu.byID[id]
-	if m == nil || m.Organization != org || m.DeletedAt != 0 {
+	e, found := l.find(org, func(pt *partition) *member { return pt.mu.byID[id] })
+	if !found || e.DeletedAt != 0 {
 		return nil, false
 	}
-	return m.Endpoint, true
+	return e, true
 }
 
 // FindKey finds an endpoint by its key, a deleted one included.
 func (l *Ledger) FindKey(org string, key endpoint.Key) (*endpoint.Endpoint, bool) {
-	pt := l.partition(org)
-	pt.mu.RLock()
-	defer pt.mu.RUnlock()
-	m := pt.mu.members[key]
-	if m == nil || m.Organization != org {
-		return nil, false
-	}
-	return m.Endpoint, true
+	return l.find(org, func(pt *partition) *member { return pt.mu.members[key] })
 }
 
 // FindAlias is FindKey by what the ids of deliveries name an endpoint by.
 func (l *Ledger) FindAlias(org string, alias endpoint.Alias) (*endpoint.Endpoint, bool) {
+	return l.find(org, func(pt *partition) *member { return pt.mu.byAlias[alias] })
+}
+
+func (l *Ledger) find(org string, in func(*partition) *member) (*endpoint.Endpoint, bool) {
 	pt := l.partition(org)
 	pt.mu.RLock()
 	defer pt.mu.RUnlock()
-	m := pt.mu.byAlias[alias]
+	m := in(pt)
 	if m == nil || m.Organization != org {
 		return nil, false
 	}

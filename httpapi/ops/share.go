@@ -42,13 +42,13 @@ func (s *shared) get() []byte {
 	}
 	s.mu.Unlock()
 	if first {
-		s.make(r)
+		s.fill(r)
 	}
 	<-r.done
 	return r.out
 }
 
-func (s *shared) make(r *rendering) {
+func (s *shared) fill(r *rendering) {
 	defer close(r.done) // also if a source panics: the others get nothing
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
