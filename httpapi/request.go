@@ -133,6 +133,11 @@ func (d *door) process(c *wire.Ctx) (e *entry, err error) {
 	if err != nil {
 		return e, err
 	}
+	if e.dialect.StrictQuery {
+		if err := c.CheckQuery(); err != nil {
+			return e, err
+		}
+	}
 	if c.Route.Once {
 		return e, d.once.do(c)
 	}

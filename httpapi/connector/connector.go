@@ -69,7 +69,7 @@ func Dialect(o Options) *wire.Dialect {
 	return &wire.Dialect{
 		Name: "connector", Prefixes: []string{"/v1/orgs"}, Render: render,
 		Routes: []wire.Route{
-			{Method: "POST", Pattern: "/v1/orgs/{orgId}/integrations/stripe", Tenant: "orgId", OptionalKey: true, Handle: a.receive},
+			{Method: "POST", Pattern: "/v1/orgs/{orgId}/integrations/stripe", Tenant: "orgId", OptionalKey: true, Handle: a.receive, Query: []string{"secret"}},
 		},
 	}
 }

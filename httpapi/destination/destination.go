@@ -83,16 +83,16 @@ var fields = map[string]string{
 func (a *api) routes() []wire.Route {
 	const one = destinationsPath + "/{id}"
 	return []wire.Route{
-		{Method: "GET", Pattern: destinationsPath, Scope: auth.EndpointsRead, Handle: a.list},
+		{Method: "GET", Pattern: destinationsPath, Scope: auth.EndpointsRead, Handle: a.list, Query: []string{"include", "limit", "page"}},
 		{Method: "POST", Pattern: destinationsPath, Scope: auth.EndpointsWrite, Handle: a.create, Once: true},
-		{Method: "GET", Pattern: one, Scope: auth.EndpointsRead, Handle: a.retrieve},
+		{Method: "GET", Pattern: one, Scope: auth.EndpointsRead, Handle: a.retrieve, Query: []string{"include"}},
 		{Method: "POST", Pattern: one, Scope: auth.EndpointsWrite, Handle: a.update, Once: true},
 		{Method: "DELETE", Pattern: one, Scope: auth.EndpointsWrite, Handle: a.delete, Once: true},
 		{Method: "POST", Pattern: one + "/disable", Scope: auth.EndpointsWrite, Handle: control(a.engine.DisableEndpoint, a), Once: true},
 		{Method: "POST", Pattern: one + "/enable", Scope: auth.EndpointsWrite, Handle: control(a.engine.EnableEndpoint, a), Once: true},
 		{Method: "POST", Pattern: one + "/ping", Scope: auth.EndpointsWrite, Handle: a.ping, Once: true},
 
-		{Method: "GET", Pattern: eventsPath, Scope: auth.EventsRead, Handle: a.listEvents},
+		{Method: "GET", Pattern: eventsPath, Scope: auth.EventsRead, Handle: a.listEvents, Query: []string{"limit", "page", "object_id", "types", "created"}},
 		{Method: "GET", Pattern: eventsPath + "/{id}", Scope: auth.EventsRead, Handle: a.retrieveEvent, Contextual: true},
 	}
 }

@@ -4,9 +4,10 @@
 // Conventions: JSON in and out; errors as problem+json (RFC 9457) with a
 // pointer to every wrong field; times in RFC 3339 with milliseconds; lists with
 // cursors, newest first; PATCH is a merge patch (RFC 7396), in which null means
-// the default. 400 is for a request that is wrong, 409 for a verb that the state
-// of its object forbids, 412 for an object that is no longer as the caller saw
-// it. What belongs to another organization is not found.
+// the default; members and query parameters that are unknown are refused. 400 is
+// for a request that is wrong, 409 for a verb that the state of its object
+// forbids, 412 for an object that is no longer as the caller saw it. What belongs
+// to another organization is not found.
 //
 // The table in routes is the whole of it. Handlers read from the ledger and
 // change things through Engine. Backups concern directories of the process and
@@ -88,19 +89,19 @@ type api struct {
 // Dialect returns the native API.
 func Dialect(o Options) *wire.Dialect {
 	a := &api{ledger: o.Ledger, engine: o.Engine, maxAttempts: o.MaxAttempts}
-	return &wire.Dialect{Name: "native", Prefixes: []string{"/v1"}, Render: wire.Problem, Routes: a.routes(o.PostEvents)}
+	return &wire.Dialect{Name: "native", Prefixes: []string{"/v1"}, Render: wire.Problem, StrictQuery: true, Routes: a.routes(o.PostEvents)}
 }
 
 func (a *api) routes(postEvents wire.Handler) []wire.Route {
 	return []wire.Route{
-		{Method: "POST", Pattern: "/v1/events", Scope: auth.EventsWrite, Handle: postEvents},
-		{Method: "GET", Pattern: "/v1/events", Scope: auth.EventsRead, Handle: a.listEvents},
+		{Method: "POST", Pattern: "/v1/events", Scope: auth.EventsWrite, Handle: postEvents, Query: []string{"on_error"}},
+		{Method: "GET", Pattern: "/v1/events", Scope: auth.EventsRead, Handle: a.listEvents, Query: wire.Paged("type", "source", "created_after", "created_before", "endpoint_id")},
 		{Method: "GET", Pattern: "/v1/events/{id}", Scope: auth.EventsRead, Handle: a.getEvent},
-		{Method: "GET", Pattern: "/v1/events/{id}/deliveries", Scope: auth.DeliveriesRead, Handle: a.eventDeliveries},
-		{Method: "GET", Pattern: "/v1/events/{id}/explain", Scope: auth.EventsRead, Handle: a.explainEvent},
+		{Method: "GET", Pattern: "/v1/events/{id}/deliveries", Scope: auth.DeliveriesRead, Handle: a.eventDeliveries, Query: wire.Paged()},
+		{Method: "GET", Pattern: "/v1/events/{id}/explain", Scope: auth.EventsRead, Handle: a.explainEvent, Query: []string{"limit", "after", "endpoint_id"}},
 		{Method: "POST", Pattern: "/v1/events/{id}/replay", Scope: auth.DeliveriesWrite, Handle: a.replayEvent, Once: true},
 
-		{Method: "GET", Pattern: "/v1/endpoints", Scope: auth.EndpointsRead, Handle: a.listEndpoints},
+		{Method: "GET", Pattern: "/v1/endpoints", Scope: auth.EndpointsRead, Handle: a.listEndpoints, Query: wire.Paged()},
 		{Method: "POST", Pattern: "/v1/endpoints", Scope: auth.EndpointsWrite, Handle: a.createEndpoint, Once: true},
 		{Method: "GET", Pattern: "/v1/endpoints/{id}", Scope: auth.EndpointsRead, Handle: a.getEndpoint},
 		{Method: "PATCH", Pattern: "/v1/endpoints/{id}", Scope: auth.EndpointsWrite, Handle: a.updateEndpoint},
@@ -113,22 +114,22 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "POST", Pattern: "/v1/endpoints/{id}/rotate-secret", Scope: auth.EndpointsWrite, Handle: a.rotateSecret, Once: true},
 		{Method: "GET", Pattern: "/v1/endpoints/{id}/secrets", Scope: auth.SecretsRead, Handle: a.listSecrets},
 		{Method: "GET", Pattern: "/v1/endpoints/{id}/stats", Scope: auth.EndpointsRead, Handle: a.endpointStats},
-		{Method: "GET", Pattern: "/v1/endpoints/{id}/deliveries", Scope: auth.DeliveriesRead, Handle: a.endpointDeliveries},
+		{Method: "GET", Pattern: "/v1/endpoints/{id}/deliveries", Scope: auth.DeliveriesRead, Handle: a.endpointDeliveries, Query: wire.Paged("state", "type", "from", "to")},
 
-		{Method: "GET", Pattern: "/v1/deliveries", Scope: auth.DeliveriesRead, Handle: a.listDeliveries},
+		{Method: "GET", Pattern: "/v1/deliveries", Scope: auth.DeliveriesRead, Handle: a.listDeliveries, Query: wire.Paged("endpoint_id", "event_id", "state", "type", "from", "to")},
 		{Method: "GET", Pattern: "/v1/deliveries/{id}", Scope: auth.DeliveriesRead, Handle: a.getDelivery},
 		{Method: "GET", Pattern: "/v1/deliveries/{id}/attempts", Scope: auth.DeliveriesRead, Handle: a.listAttempts},
 		{Method: "POST", Pattern: "/v1/deliveries/{id}/retry", Scope: auth.DeliveriesWrite, Handle: a.retryDelivery, Once: true},
 		{Method: "POST", Pattern: "/v1/deliveries/{id}/cancel", Scope: auth.DeliveriesWrite, Handle: a.cancelDelivery, Once: true},
 
-		{Method: "GET", Pattern: "/v1/replays", Scope: auth.DeliveriesRead, Handle: a.listReplays},
+		{Method: "GET", Pattern: "/v1/replays", Scope: auth.DeliveriesRead, Handle: a.listReplays, Query: wire.Paged()},
 		{Method: "POST", Pattern: "/v1/replays", Scope: auth.DeliveriesWrite, Handle: a.createReplay, Once: true},
 		{Method: "GET", Pattern: "/v1/replays/{id}", Scope: auth.DeliveriesRead, Handle: a.getReplay},
 		{Method: "POST", Pattern: "/v1/replays/{id}/cancel", Scope: auth.DeliveriesWrite, Handle: a.cancelReplay, Once: true},
 		{Method: "GET", Pattern: "/v1/stats", Scope: auth.DeliveriesRead, Handle: a.stats},
 
-		{Method: "GET", Pattern: "/v1/audit", Scope: auth.Admin, Handle: a.listAudit},
-		{Method: "GET", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.listOrganizations},
+		{Method: "GET", Pattern: "/v1/audit", Scope: auth.Admin, Handle: a.listAudit, Query: wire.Paged("organization_id", "actor", "object", "from", "to")},
+		{Method: "GET", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.listOrganizations, Query: wire.Paged()},
 		{Method: "POST", Pattern: "/v1/organizations", Scope: auth.Admin, Handle: a.createOrganization, Once: true},
 		{Method: "GET", Pattern: "/v1/organizations/{org}", Tenant: "org", Departed: true, Scope: auth.Admin, Handle: a.getOrganization},
 		{Method: "PATCH", Pattern: "/v1/organizations/{org}", Tenant: "org", Scope: auth.Admin, Handle: a.updateOrganization},
@@ -139,7 +140,7 @@ func (a *api) routes(postEvents wire.Handler) []wire.Route {
 		{Method: "GET", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.getStripeConnector},
 		{Method: "PUT", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.putStripeConnector},
 		{Method: "DELETE", Pattern: "/v1/organizations/{org}/connectors/stripe", Tenant: "org", Scope: auth.Admin, Handle: a.deleteStripeConnector, Once: true},
-		{Method: "GET", Pattern: "/v1/organizations/{org}/oauth-clients", Tenant: "org", Scope: auth.KeysRead, Handle: a.listClients},
+		{Method: "GET", Pattern: "/v1/organizations/{org}/oauth-clients", Tenant: "org", Scope: auth.KeysRead, Handle: a.listClients, Query: wire.Paged()},
 		{Method: "POST", Pattern: "/v1/organizations/{org}/oauth-clients", Tenant: "org", Scope: auth.KeysWrite, Handle: a.createClient, Once: true},
 		{Method: "DELETE", Pattern: "/v1/organizations/{org}/oauth-clients/{id}", Tenant: "org", Scope: auth.KeysWrite, Handle: a.deleteClient, Once: true},
 	}

@@ -19,8 +19,8 @@ type fragment struct {
 	// Operations by method and pattern, such as "GET /v1/events/{id}".
 	Operations map[string]operation `json:"operations"`
 
-	// Parameters by name: those of paths, and those that operations list. A
-	// name and a place are added.
+	// Parameters by name: those of routes, and the headers that operations list.
+	// A name and a place are added.
 	Parameters map[string]map[string]any `json:"parameters"`
 
 	// Schemas by name, which no other fragment may use. One that does not list
@@ -34,7 +34,6 @@ type operation struct {
 	Summary     string `json:"summary"`
 	Description string `json:"description"`
 
-	Query   []string `json:"query"`   // names of parameters
 	Headers []string `json:"headers"` // names of parameters
 
 	// Body has the schema of the request's body by media type. Optional = there

@@ -1,10 +1,10 @@
 // Package openapi describes the HTTP API as an OpenAPI 3.1 document, which the
 // server shows at /openapi.json: the native API and all dialects.
 //
-// What a route is, its route table says: method, path, scope, whether a key is
-// needed, whether an Idempotency-Key is honoured. What only people can say
-// stands in a fragment beside this file, one for each dialect: summaries, the
-// parameters of the query, schemas of bodies. Weaving puts the two together:
+// What a route is, its route table says: method, path, query, scope, whether a
+// key is needed, whether an Idempotency-Key is honoured. What only people can say
+// stands in a fragment beside this file, one for each dialect: summaries, what
+// parameters mean, schemas of bodies. Weaving puts the two together:
 //
 //	route tables ─────┐
 //	fragment/*.json ──┼──▶ weave ──▶ document

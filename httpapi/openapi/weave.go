@@ -168,7 +168,7 @@ func (w *weaver) parameters(d *wire.Dialect, f *fragment, r *wire.Route, op *ope
 			add("path", strings.TrimSuffix(name, "}"))
 		}
 	}
-	for _, name := range op.Query {
+	for _, name := range r.Query {
 		add("query", name)
 	}
 	for _, name := range op.Headers {
@@ -238,7 +238,7 @@ func faults(d *wire.Dialect, r *wire.Route, op *operation) []int {
 	if !r.Unlimited {
 		list = append(list, http.StatusTooManyRequests)
 	}
-	if len(op.Query) > 0 {
+	if len(r.Query) > 0 || d.StrictQuery {
 		list = append(list, http.StatusBadRequest)
 	}
 	if len(op.Body) > 0 {

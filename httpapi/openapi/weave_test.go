@@ -51,8 +51,8 @@ func TestOperation(t *testing.T) {
 	for _, name := range []string{"X-Request-Id", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed"} {
 		w.components["headers"][name] = object{}
 	}
-	made := w.operation(d, f, &wire.Route{Method: "POST", Pattern: "/d/{id}", Scope: auth.EventsWrite | auth.EventsRead, Once: true}, &operation{
-		ID: "make", Query: []string{"limit"}, Body: map[string]string{"application/json": "New"}, Optional: true, Answers: map[int]string{201: "Made", 204: ""}, Errors: []int{412},
+	made := w.operation(d, f, &wire.Route{Method: "POST", Pattern: "/d/{id}", Scope: auth.EventsWrite | auth.EventsRead, Once: true, Query: []string{"limit"}}, &operation{
+		ID: "make", Body: map[string]string{"application/json": "New"}, Optional: true, Answers: map[int]string{201: "Made", 204: ""}, Errors: []int{412},
 	})
 	if len(w.faults) > 0 {
 		t.Fatal(w.faults)

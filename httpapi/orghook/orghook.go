@@ -69,6 +69,6 @@ func (a *api) routes() []wire.Route {
 		{Method: "PATCH", Pattern: one, Tenant: "orgID", Scope: auth.EndpointsWrite, Handle: a.update},
 		{Method: "DELETE", Pattern: one, Tenant: "orgID", Scope: auth.EndpointsWrite, Handle: a.delete, Once: true},
 		{Method: "POST", Pattern: one + "/rotate-secret", Tenant: "orgID", Scope: auth.EndpointsWrite, Handle: a.rotate, Once: true},
-		{Method: "GET", Pattern: one + "/deliveries", Tenant: "orgID", Scope: auth.DeliveriesRead, Handle: a.deliveries},
+		{Method: "GET", Pattern: one + "/deliveries", Tenant: "orgID", Scope: auth.DeliveriesRead, Handle: a.deliveries, Query: []string{"limit"}},
 	}
 }

@@ -55,10 +55,10 @@ func Dialect(o Options) *wire.Dialect {
 	a := &api{ledger: o.Ledger, engine: o.Engine}
 	return &wire.Dialect{Name: "subscription", Prefixes: []string{"/webhooks", "/oauth"}, Render: render, Routes: []wire.Route{
 		{Method: "POST", Pattern: "/oauth/token", Public: true, Handle: issueToken},
-		{Method: "GET", Pattern: "/webhooks", Scope: auth.EndpointsRead, Handle: a.list},
+		{Method: "GET", Pattern: "/webhooks", Scope: auth.EndpointsRead, Handle: a.list, Query: wire.Paged("topic", "is_active")},
 		{Method: "POST", Pattern: "/webhooks", Scope: auth.EndpointsWrite, Handle: a.create, Once: true},
 		{Method: "DELETE", Pattern: "/webhooks/{subscription_id}", Scope: auth.EndpointsWrite, Handle: a.delete, Once: true},
-		{Method: "GET", Pattern: "/webhooks/events", Scope: auth.DeliveriesRead, Handle: a.events},
+		{Method: "GET", Pattern: "/webhooks/events", Scope: auth.DeliveriesRead, Handle: a.events, Query: wire.Paged("topic", "status", "from_date", "to_date")},
 		{Method: "POST", Pattern: "/webhooks/retry", Scope: auth.DeliveriesWrite, Handle: a.retry, Once: true},
 	}}
 }

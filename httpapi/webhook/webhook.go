@@ -63,14 +63,15 @@ const root = "/v1/webhook-endpoints"
 
 func (a *api) routes() []wire.Route {
 	const one, sent = root + "/{id}", root + "/{id}/deliveries"
+	filters := []string{"edition_id", "is_active", "ordering", "organization_id", "page", "page_size"}
 	return []wire.Route{
-		{Method: "GET", Pattern: root, Scope: auth.EndpointsRead, Handle: a.list},
+		{Method: "GET", Pattern: root, Scope: auth.EndpointsRead, Handle: a.list, Query: filters},
 		{Method: "POST", Pattern: root, Scope: auth.EndpointsWrite, Handle: a.create, Once: true},
 		{Method: "GET", Pattern: one, Scope: auth.EndpointsRead, Handle: a.retrieve},
 		{Method: "PUT", Pattern: one, Scope: auth.EndpointsWrite, Handle: a.replace},
 		{Method: "PATCH", Pattern: one, Scope: auth.EndpointsWrite, Handle: a.update},
 		{Method: "POST", Pattern: one + "/rotate-secret", Scope: auth.EndpointsWrite, Handle: a.rotate, Once: true},
-		{Method: "GET", Pattern: sent, Scope: auth.DeliveriesRead, Handle: a.deliveries},
+		{Method: "GET", Pattern: sent, Scope: auth.DeliveriesRead, Handle: a.deliveries, Query: append([]string{"status"}, filters...)},
 		{Method: "GET", Pattern: sent + "/{delivery_id}", Scope: auth.DeliveriesRead, Handle: a.delivery},
 		{Method: "POST", Pattern: sent + "/{delivery_id}/retry", Scope: auth.DeliveriesWrite, Handle: a.retry, Once: true},
 	}

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -65,6 +66,26 @@ func (c *Ctx) Query(name string) (string, bool) {
 		return "", false
 	}
 	return string(args.Peek(name)), true
+}
+
+// CheckQuery refuses a query parameter that the route does not have, and one that
+// is given more than once, of which only the first would count.
+func (c *Ctx) CheckQuery() error {
+	var seen []string
+	for key := range c.QueryArgs().All() {
+		name := string(key)
+		switch {
+		case slices.Contains(seen, name):
+			return BadParameter(name, "given more than once")
+		case slices.Contains(c.Route.Query, name):
+			seen = append(seen, name)
+		case len(c.Route.Query) == 0:
+			return BadParameter(clip(name), "unknown; this operation has no query parameters")
+		default:
+			return BadParameter(clip(name), "unknown; the query parameters of this operation are %s", strings.Join(c.Route.Query, ", "))
+		}
+	}
+	return nil
 }
 
 // QueryTime returns a query parameter in Unix milliseconds, 0 if absent.

@@ -279,12 +279,15 @@ func kindName(k reflect.Kind) string {
 
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
-// escapePointer writes a name as RFC 6901 wants it, cut if it is very long: it
-// is the caller's own text that goes back to the caller.
-func escapePointer(name string) string {
+// escapePointer writes a name as RFC 6901 wants it.
+func escapePointer(name string) string { return pointerEscapes.Replace(clip(name)) }
+
+// clip cuts a name that is very long: it is the caller's own text that goes back
+// to the caller.
+func clip(name string) string {
 	const longest = 64
 	if len(name) > longest {
-		name = strings.ToValidUTF8(name[:longest], "") + "…"
+		return strings.ToValidUTF8(name[:longest], "") + "…"
 	}
-	return pointerEscapes.Replace(name)
+	return name
 }

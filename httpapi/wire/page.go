@@ -39,6 +39,11 @@ func (c *Ctx) Page(list string, fallback, largest int) (page Page, err error) {
 	return page, nil
 }
 
+// Paged are the query parameters that Page reads, and others.
+func Paged(others ...string) []string {
+	return append([]string{"limit", "after", "before"}, others...)
+}
+
 // ListName names a list together with the query parameters that choose from it,
 // so that its cursors are good for the same choice only. Each value stands
 // behind its length, or one with a zero in it could pass for two.

@@ -32,6 +32,10 @@ type Route struct {
 	Scope   auth.Scope // what the key must hold; see Public
 	Handle  Handler
 
+	// Query are the names of the parameters that its query may have; "created"
+	// stands for "created[gt]" and the like as well.
+	Query []string
+
 	// Public is for operations that need no API key: probes, token endpoints,
 	// and those that prove their caller in another way. Principal and
 	// Organization of the Ctx are then empty.
@@ -81,6 +85,11 @@ type Dialect struct {
 	Prefixes []string
 	Routes   []Route
 	Render   Renderer
+
+	// StrictQuery refuses query parameters that a route does not have, or that are
+	// given twice: a filter that is misspelt would choose everything. Dialects of
+	// clients that we do not know ignore what they do not know.
+	StrictQuery bool
 
 	// Slash lets every route also end in a slash.
 	Slash bool
