@@ -50,7 +50,7 @@ func Main(ctx context.Context, version string, args []string, stdin io.Reader, s
 		defer func() { _ = recover() }()
 	}
 	app := newApp(version)
-	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
+	app.Reader, app.Writer, app.ErrWriter = &input{ctx: ctx, from: stdin}, stdout, stderr
 	err := app.RunContext(ctx, args)
 	if err == nil {
 		return exitDone

@@ -217,6 +217,7 @@ func TestUsageErrors(t *testing.T) {
 		{"completion tcsh", "expected one of bash, fish, zsh"},
 		{"key create --expires 1h name", "--scopes is needed"},
 		{"client create name", "--scopes is needed"},
+		{"organization delete org_1", "this cannot be undone, and no terminal is there to ask for confirmation: give --yes"},
 	} {
 		r := runCommand(t, "", strings.Fields(test.args)...)
 		if r.out != "" {
@@ -261,6 +262,29 @@ func TestInterrupted(t *testing.T) {
 	result{code, out.String(), errors.String()}.want(t, exitInterrupted, "", "interrupted")
 }
 
+// A command that waits for its input ends as well.
+func TestInterruptedInput(t *testing.T) {
+	serveAPI(t, func(request, int) (int, string) { return 202, "{}" })
+	for _, args := range []string{"send type -", "send --file -", "sign --secret s -", "verify --secret s --header a:b -"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		stdin, _ := io.Pipe() // nothing comes
+		var out, errors bytes.Buffer
+		code := Main(ctx, "", append([]string{"hookwheel"}, strings.Fields(args)...), readSignal{stdin, cancel}, &out, &errors)
+		result{code, out.String(), errors.String()}.want(t, exitInterrupted, "", "interrupted")
+	}
+}
+
+// readSignal calls begun when it is read from.
+type readSignal struct {
+	io.Reader
+	begun func()
+}
+
+func (r readSignal) Read(p []byte) (int, error) {
+	r.begun()
+	return r.Reader.Read(p)
+}
+
 func TestVersion(t *testing.T) {
 	runCommand(t, "", "version").want(t, exitDone, "hookwheel v1.2.3 ", "")
 	runCommand(t, "", "--version").want(t, exitDone, "v1.2.3", "")
@@ -284,6 +308,7 @@ func TestCompletion(t *testing.T) {
 		{"endpoint list -l", "--limit\n"},
 		{"endpoint list -", "--limit\n"},
 		{"send -f", "--file\n"},
+		{"organization delete -y", "--yes\n"},
 		{"completion", "zsh\n"},
 	} {
 		words := append(strings.Fields(test.line), completionFlag)

@@ -65,7 +65,7 @@ func TestVerbsCall(t *testing.T) {
 		{"organization create --test acme", `{"id":"org_1"}`, "POST", "/v1/organizations", "", `{"name":"acme","livemode":false}`, "org_1"},
 		{"organization list", `{"data":[{"id":"org_1"}]}`, "GET", "/v1/organizations", "limit=100", "", "org_1"},
 		{"organization get org_1", `{"id":"org_1"}`, "GET", "/v1/organizations/org_1", "", "", "org_1"},
-		{"organization delete org_1", `{}`, "DELETE", "/v1/organizations/org_1", "", "", "deleted org_1"},
+		{"organization delete --yes org_1", `{}`, "DELETE", "/v1/organizations/org_1", "", "", "deleted org_1"},
 		{"connector set --signing-secrets whsec_a,whsec_b", `{"enabled":true,"signing_secrets":[]}`, "PUT", "/v1/organizations/default/connectors/stripe", "",
 			`{"enabled":true,"signing_secrets":["whsec_a","whsec_b"]}`, "enabled  true\n"},
 		{"connector set --disable --json", `{"enabled":false}`, "PUT", "/v1/organizations/default/connectors/stripe", "", `{"enabled":false}`, "{\"enabled\":false}\n"},

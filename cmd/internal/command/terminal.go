@@ -7,9 +7,13 @@ import (
 	"golang.org/x/term"
 )
 
-// terminal reports whether a person watches what is written to w.
-func terminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+// terminal reports whether a person watches what is written to stream, or types
+// what is read from it.
+func terminal(stream any) bool {
+	if in, ok := stream.(*input); ok {
+		stream = in.from
+	}
+	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
