@@ -72,10 +72,16 @@ func deliveryGet() *cli.Command {
 			if err := o.printObject(c.App.Writer, answer); err != nil || o.json {
 				return err
 			}
+			attempts, err := api.object(c, http.MethodGet, path+"/attempts", nil)
+			if err != nil {
+				return err
+			}
+			rows, err := attempts.objects("data")
+			if err != nil {
+				return err
+			}
 			fmt.Fprintln(c.App.Writer)
-			return api.pages(c.Context, path+"/attempts", nil, 0, func(rows []object) error {
-				return o.printRows(c.App.Writer, columns("attempt=n", "at", "ms=duration_ms", "status", "error=error_class", "answer=response_snippet"), rows)
-			})
+			return o.printRows(c.App.Writer, columns("attempt=n", "at", "ms=duration_ms", "status", "error=error_class", "answer=response_snippet"), rows)
 		},
 	}
 }

@@ -146,7 +146,7 @@ func TestListFollowsPages(t *testing.T) {
 
 func TestDeliveryGetShowsAttempts(t *testing.T) {
 	serveAPI(t, func(r request, _ int) (int, string) {
-		if strings.HasSuffix(r.path, "/attempts") {
+		if strings.HasSuffix(r.path, "/attempts") && r.query == "" {
 			return 200, `{"data":[{"n":1,"status":500,"error_class":"http_5xx","response_snippet":"oops\u001b[2J"}]}`
 		}
 		return 200, `{"id":"dlv_1","state":"retrying"}`
