@@ -47,7 +47,6 @@ func (pt *partition) changeEndpoint(b *kv.Batch, r *wal.Rec, c *Change) error {
 		next.Key, next.Alias, next.CreatedAt, next.StateSince, next.Spans = m.Key, m.Alias, m.CreatedAt, m.StateSince, m.Spans
 		if wanted.Enabled != m.Now().Enabled {
 			next.StateSince = r.At
-			pt.startAfresh(m, wanted.Enabled)
 		}
 	}
 	next = next.WithSpan(uint64(r.Pos), wanted.EventTypes, wanted.EventsFrom, wanted.Enabled)
@@ -60,6 +59,9 @@ func (pt *partition) putEndpoint(b *kv.Batch, r *wal.Rec, e *endpoint.Endpoint) 
 	e.Version, e.UpdatedAt = uint64(r.Pos), r.At
 	e.Compact()
 	b.Set(pt.objectKey(objectEndpoint, e.ID), encode(e))
+	if before := pt.mu.members[e.Key]; before != nil && e.Sends() && !before.Sends() {
+		pt.startAfresh(before)
+	}
 	m := pt.register(e)
 	pt.scratch.applied.Endpoints = append(pt.scratch.applied.Endpoints, e)
 	return m
@@ -194,17 +196,15 @@ func (pt *partition) setState(b *kv.Batch, r *wal.Rec, c *Command, m *member) {
 		return
 	}
 	next.StateSince = r.At
-	pt.startAfresh(m, enabled)
 	pt.putEndpoint(b, r, next.WithSpan(uint64(r.Pos), now.EventTypes, now.EventsFrom, enabled))
 }
 
-// startAfresh forgets the failures that led to the end of an endpoint that is
-// being enabled again.
-func (pt *partition) startAfresh(m *member, enabled bool) {
-	if enabled && !m.Enabled() {
-		m.Failures, m.FailingFrom, m.Down, m.HoldUntil, m.ProbeAt, m.Probes = 0, 0, 0, 0, 0, 0
-		pt.flag(m)
-	}
+// startAfresh forgets the failures of an endpoint that is enabled or resumed:
+// they say nothing about what it is like by now, and the time in which it was
+// sent nothing is none in which it failed.
+func (pt *partition) startAfresh(m *member) {
+	m.Failures, m.FailingFrom, m.Down, m.HoldUntil, m.ProbeAt, m.Probes = 0, 0, 0, 0, 0, 0
+	pt.flag(m)
 }
 
 // deleteEndpoint cancels what waits without touching each row: see
