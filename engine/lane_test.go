@@ -384,6 +384,24 @@ func TestCloseTwice(t *testing.T) {
 	})
 }
 
+// G8: a lane that has had nothing to do for a while is forgotten, whatever
+// happened to its endpoint meanwhile.
+func TestIdleLaneIsForgotten(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		e := r.endpoint("one", nil)
+		r.post(1)
+		p := r.ledger.PartitionOf(org)
+		known := func() bool { return r.shardOf(p, e.Key).lanes[laneID{p, e.Key}] != nil }
+		after(10 * time.Second)
+		r.want("lane after ten seconds", known(), true)
+		r.verb(ledger.Pause, e)
+		after(time.Second)
+		r.verb(ledger.Resume, e)
+		after(time.Minute)
+		r.want("lane after a minute", known(), false)
+	})
+}
+
 // What is deleted takes no memory, whatever becomes of its attempts.
 func TestDeletedLaneLeavesNothing(t *testing.T) {
 	script(t, nil, func(r *rig) {

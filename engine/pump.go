@@ -79,8 +79,9 @@ func (l *lane) heldUntil(now int64) int64 {
 
 // room is how many attempts more to put into the ring. A second helping of the
 // limit is kept ready so that no goroutine waits for the loop; but not while the
-// lane stands still; an attempt of a lane that fails goes alone, and so does the
-// head of a fifo line.
+// lane stands still, nor with a rate limit, whose tokens are for attempts that
+// start now; an attempt of a lane that fails goes alone, and so does the head of
+// a fifo line.
 func (l *lane) room(s *settings, limit int) int {
 	ready, running := l.ring.load()
 	switch {
@@ -91,7 +92,7 @@ func (l *lane) room(s *settings, limit int) int {
 		return 1 - ready - running
 	case l.breaker.Alone():
 		return 1 - ready - running
-	case l.still:
+	case l.still, l.limiter != nil:
 		return limit - ready - running
 	}
 	return limit - ready
@@ -187,13 +188,14 @@ func (l *lane) rest(now, wake int64) {
 		}
 		return
 	}
-	switch {
-	case l.idleSince == 0, l.owesPause(now):
+	if l.idleSince == 0 || l.owesPause(now) {
 		l.idleSince = now
-		l.arm(now + idleAfter)
-	case now >= l.idleSince+idleAfter:
-		l.shard.forget(l)
 	}
+	if now >= l.idleSince+idleAfter {
+		l.shard.forget(l)
+		return
+	}
+	l.arm(l.idleSince + idleAfter) // what it was touched for may have taken the timer
 }
 
 func (l *lane) arm(at int64) { l.shard.wheel.Set(&l.timer, at) }

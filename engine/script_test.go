@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -334,6 +335,29 @@ func TestDowntimeDisablesNothing(t *testing.T) {
 	})
 }
 
+// Nor can anything succeed while it is paused: that disables no endpoint either,
+// whether its lane knows of the failures of before or has to read of them.
+func TestPauseDisablesNothing(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		script(t, func(o *Options) { o.Defaults.DisableAfter = 5 * time.Hour }, func(r *rig) {
+			r.receiver.answer = status(500)
+			e := r.endpoint("one", nil)
+			r.post(1)
+			after(time.Second)
+			r.verb(ledger.Pause, e)
+			if restart {
+				r.restart()
+			}
+			after(10 * time.Hour)
+			r.verb(ledger.Resume, e)
+			r.want("failures after the resume", r.lane(e).Failures, uint64(0))
+			after(2 * time.Second)
+			r.want("attempts", r.receiver.count(), 2)
+			r.want(fmt.Sprintf("enabled, restart %v", restart), r.lookup(e.ID).Enabled(), true)
+		})
+	}
+}
+
 // A lane that falls behind what memory holds catches up from the log.
 func TestBehindAndBack(t *testing.T) {
 	t.Parallel()
@@ -366,6 +390,26 @@ func TestRateLimit(t *testing.T) {
 		}
 		after(10 * time.Second)
 		r.want("arrivals", r.receiver.count(), 100)
+	})
+}
+
+// What counts is when attempts start. A receiver that takes long finds no more
+// of them at once, however many could have been made ready meanwhile.
+func TestRateLimitOfASlowReceiver(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		r.endpoint("one", func(e *endpoint.Endpoint) { e.RateLimit = &endpoint.RateLimit{PerSecond: 10, Burst: 1} })
+		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 10 * time.Second, "" }
+		r.post(1000)
+		after(2 * time.Minute)
+		all := r.receiver.arrivals()
+		if got := len(all); got < 500 {
+			r.Errorf("arrivals in 2 minutes: got %d, want at least 500", got)
+		}
+		for i := range len(all) - 11 { // 10 and the burst
+			if took := all[i+11].at.Sub(all[i].at); took < time.Second {
+				r.Fatalf("12 arrivals from number %d on: got them within %v, want them over a second or more", i, took)
+			}
+		}
 	})
 }
 
