@@ -203,6 +203,46 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
+// An error names the directory as it was given, not the copy that was looked at.
+func TestCheckOfRelativePath(t *testing.T) {
+	dir := sampleStore(t, true)
+	t.Chdir(filepath.Dir(dir))
+	names, err := filepath.Glob("data/db/*.sst")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("got %v, error %v, want some", names, err)
+	}
+	if err := os.Truncate(names[0], 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(t.Context(), "data"); err == nil || !strings.Contains(err.Error(), names[0]) || strings.Contains(err.Error(), ".hookwheel-check-") {
+		t.Errorf("got error %v, want one that names %s", err, names[0])
+	}
+}
+
+// A directory that lacks a file of a store is told from one that may not be read.
+func TestCheckOfNoStore(t *testing.T) {
+	for _, name := range []string{formatFile, highwaterFile, dbDir} {
+		dir := sampleStore(t, false)
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Check(t.Context(), dir); !errors.Is(err, ErrNotStore) {
+			t.Errorf("without %s: got error %v, want %v", name, err, ErrNotStore)
+		}
+	}
+	if os.Geteuid() == 0 {
+		return // who may read everything
+	}
+	dir := sampleStore(t, false)
+	if err := os.Chmod(dir, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(dir, 0o700)
+	if _, err := Check(t.Context(), dir); !errors.Is(err, os.ErrPermission) || errors.Is(err, ErrNotStore) {
+		t.Errorf("unreadable: got error %v, want %v alone", err, os.ErrPermission)
+	}
+}
+
 // What cannot be used is not restored, and what else is in the directory stays.
 func TestRestoreOfDamagedBackup(t *testing.T) {
 	dir := sampleStore(t, true)

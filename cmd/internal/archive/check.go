@@ -97,7 +97,7 @@ func (m moved) Unwrap() error { return m.error }
 func scratchDir(dir string) (string, error) {
 	const pattern = ".hookwheel-check-*"
 	if made, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), pattern); err == nil {
-		return made, nil
+		return filepath.Clean(made), nil // as errors name it
 	}
 	return os.MkdirTemp("", pattern)
 }

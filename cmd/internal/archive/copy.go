@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/hookwheel/hookwheel/wal"
 	"github.com/hookwheel/hookwheel/wal/kv"
@@ -31,7 +32,7 @@ const (
 
 // ErrNotStore reports a directory that is no store, or an unfinished copy of
 // one.
-var ErrNotStore = errors.New("is neither a data directory nor a backup")
+var ErrNotStore = errors.New("is neither a data directory nor a backup, or not all of one")
 
 // ErrExists reports a directory that has a store already.
 var ErrExists = errors.New("has a store already: nothing is overwritten")
@@ -63,7 +64,7 @@ func remove(dir string) error {
 // nobody may have open.
 func duplicate(from, to string, file func(from, to string) error) (err error) {
 	if _, err := os.Stat(filepath.Join(from, formatFile)); err != nil {
-		return fmt.Errorf("%s %w: %w", from, ErrNotStore, err)
+		return missing(from, err)
 	}
 	lock, err := lockStore(from)
 	if err != nil {
@@ -76,7 +77,7 @@ func duplicate(from, to string, file func(from, to string) error) (err error) {
 	}
 	names, err := os.ReadDir(filepath.Join(from, dbDir))
 	if err != nil {
-		return err
+		return missing(from, err)
 	}
 	for _, entry := range names {
 		if entry.Name() == dbLockFile {
@@ -93,10 +94,19 @@ func duplicate(from, to string, file func(from, to string) error) (err error) {
 	// Tables never change; these two do, so that they are never linked.
 	for _, name := range []string{highwaterFile, formatFile} {
 		if err := copyFile(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
-			return err
+			return missing(from, err)
 		}
 	}
 	return fs.SyncDir(to)
+}
+
+// missing says of a directory that lacks a file of a store that it is none. One
+// that may not be looked into may well be one.
+func missing(dir string, err error) error {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("%s %w: %w", dir, ErrNotStore, err)
+	}
+	return err
 }
 
 // lockStore keeps servers out of a data directory. A backup has never been

@@ -1,7 +1,10 @@
 package command
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,11 +34,7 @@ file master.key of the data directory apart from the backups.`,
 		Action: func(c *cli.Context) error {
 			path := c.Args().First()
 			if offline {
-				if err := archive.Copy(o.dataDir, path); err != nil {
-					return fmt.Errorf("back up: %w", err)
-				}
-				_, err := fmt.Fprintf(c.App.Writer, "backup made in %s\n", path)
-				return err
+				return o.copyOffline(c, path)
 			}
 			answer, err := o.call(c, http.MethodPost, "/v1/backups", map[string]any{"path": path})
 			if err != nil {
@@ -44,6 +43,25 @@ file master.key of the data directory apart from the backups.`,
 			return o.printDone(c, answer, "backup made in %s, on the machine of the server", answer.text("dir"))
 		},
 	}
+}
+
+func (o *connection) copyOffline(c *cli.Context, path string) error {
+	if err := archive.Copy(o.dataDir, path); err != nil {
+		return fmt.Errorf("back up: %w", whoMay(err))
+	}
+	text, err := json.Marshal(map[string]string{"dir": path}) // as a server answers
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	return o.printDone(c, object{raw: text}, "backup made in %s", path)
+}
+
+// whoMay adds to an error about files that this user may not use who may.
+func whoMay(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: run this as the user of the server", err)
+	}
+	return err
 }
 
 func restoreCommand() *cli.Command {
@@ -62,7 +80,7 @@ What was delivered since the backup was made is delivered again.`,
 		Flags: f.flags,
 		Action: func(c *cli.Context) error {
 			if err := archive.Restore(c.Context, c.Args().First(), dataDir); err != nil {
-				return fmt.Errorf("restore: %w", err)
+				return fmt.Errorf("restore: %w", whoMay(err))
 			}
 			hint := ""
 			if _, err := os.Stat(filepath.Join(dataDir, "master.key")); err != nil {

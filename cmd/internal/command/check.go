@@ -29,7 +29,7 @@ changed; no server may have it open: of one that runs, check a backup. Exit code
 		Action: func(c *cli.Context) error {
 			report, err := archive.Check(c.Context, c.Args().First())
 			if err != nil {
-				return fmt.Errorf("check %s: %w", c.Args().First(), err)
+				return fmt.Errorf("check %s: %w", c.Args().First(), whoMay(err))
 			}
 			if !asJSON {
 				printCheck(c.App.Writer, report)

@@ -199,12 +199,16 @@ func groupAction(c *cli.Context) error {
 // checkArguments holds the arguments against the usage that the help shows:
 // "ID" is one, "[FILE]" may be left out, "ID..." is one or more. The flag
 // package stops at the first argument and takes a flag behind it for an
-// argument too, which must not pass.
+// argument too, which must not pass. Nor must an empty one, which is mostly a
+// variable of the shell that nobody has set.
 func checkArguments(command, usage string, args []string) error {
 	least, most := arity(usage)
 	for i, arg := range args {
 		if i > 0 && len(arg) > 1 && strings.HasPrefix(arg, "-") {
 			return usageError("%s stands behind an argument: flags come before arguments, as in %s %s %s", arg, command, arg, usage)
+		}
+		if arg == "" {
+			return usageError("an argument is empty: expected %s %s", command, usage)
 		}
 	}
 	switch {

@@ -188,6 +188,7 @@ func TestUsageErrors(t *testing.T) {
 		{"stats now", `unexpected argument "now": hookwheel stats takes none`},
 		{"endpoint get", "too few arguments: expected hookwheel endpoint get ID"},
 		{"endpoint delete", "expected hookwheel endpoint delete ID..."},
+		{"endpoint get $UNSET", "an argument is empty: expected hookwheel endpoint get ID"},
 		{"endpoint update ed_1", "nothing to change"},
 		{"endpoint update --name x --unset name ed_1", "--unset name: it is set by another flag"},
 		{"endpoint create --max-attempts 101 http://x", "out of range: allowed is 1 to 100, or 0: one more than the schedule is long"},
@@ -219,7 +220,11 @@ func TestUsageErrors(t *testing.T) {
 		{"client create name", "--scopes is needed"},
 		{"organization delete org_1", "this cannot be undone, and no terminal is there to ask for confirmation: give --yes"},
 	} {
-		r := runCommand(t, "", strings.Fields(test.args)...)
+		args := strings.Fields(test.args)
+		if last := len(args) - 1; args[last] == "$UNSET" {
+			args[last] = ""
+		}
+		r := runCommand(t, "", args...)
 		if r.out != "" {
 			t.Errorf("%s: output: got %q, want none", test.args, r.out)
 		}

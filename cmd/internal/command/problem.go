@@ -78,15 +78,18 @@ func (p *problem) Error() string {
 		b.WriteString(" " + p.Code)
 	}
 	b.WriteString(")")
-	if detail := cmp.Or(p.Detail, p.Text); detail != "" {
+	detail := cmp.Or(p.Detail, p.Text)
+	if detail != "" {
 		b.WriteString(": " + detail)
 	}
 	for _, m := range p.Errors {
-		b.WriteString("\n  ")
+		line := m.Detail
 		if m.Pointer != "" {
-			b.WriteString(m.Pointer + ": ")
+			line = m.Pointer + ": " + m.Detail
 		}
-		b.WriteString(m.Detail)
+		if strings.TrimPrefix(line, "?") != detail { // of one mistake the detail says all
+			b.WriteString("\n  " + line)
+		}
 	}
 	if p.requestID != "" {
 		b.WriteString("\n  request " + p.requestID)
