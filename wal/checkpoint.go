@@ -13,8 +13,8 @@ import (
 // space only as the original changes. Of several at once one is made at a time.
 //
 // To restore is to Open it. What lies in the data directory beside the log, the
-// master key above all, is not part of it. A copy that was interrupted lacks its
-// format file, and Open refuses it.
+// master key above all, is not part of it. One that fails is removed again; one
+// that a crash interrupted lacks its format file, and Open refuses it.
 func (s *Store) Checkpoint(dir string) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -37,6 +37,15 @@ func (s *Store) checkpoint(dir string) error {
 	if err := s.fs.MkdirAll(dir); err != nil {
 		return err
 	}
+	if err := s.copyTo(dir); err != nil {
+		// What is left would keep tables on disk that the log drops.
+		return errors.Join(err, s.fs.RemoveAll(dir))
+	}
+	return nil
+}
+
+// copyTo fills an empty directory.
+func (s *Store) copyTo(dir string) error {
 	end := Pos(s.published.Load()) // the copy has at least this
 	if err := s.db.Checkpoint(s.fs.Join(dir, "db")); err != nil {
 		return err

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/hookwheel/hookwheel/wal/kv"
@@ -91,8 +93,12 @@ func TestInterruptedCheckpointIsRefused(t *testing.T) {
 	disk := kv.NewCrashFS()
 	s := open(t, Options{FS: disk.FS})
 	submit(t, s, 0, event("x"))
+	var pulled atomic.Bool
 	disk.Inject(func(op kv.Op) error {
-		if op.Write && op.Path == "/backup/highwater" {
+		if op.Path == "/backup/highwater" {
+			pulled.Store(true)
+		}
+		if pulled.Load() && strings.HasPrefix(op.Path, "/backup") {
 			return errors.New("cable pulled")
 		}
 		return nil
@@ -103,5 +109,31 @@ func TestInterruptedCheckpointIsRefused(t *testing.T) {
 	disk.Inject(nil)
 	if _, err := Open(Options{Dir: "/backup", FS: disk.FS}); !errors.Is(err, ErrFormat) {
 		t.Errorf("open: got error %v, want ErrFormat", err)
+	}
+}
+
+// A copy that fails, wherever it does, leaves nothing behind: not what holds on
+// to tables that the log drops, nor a name that the next one then cannot have.
+func TestFailedCheckpointLeavesNothing(t *testing.T) {
+	for _, name := range []string{"db/MANIFEST", "highwater", "format"} {
+		mem := kv.NewCrashFS()
+		s := open(t, Options{FS: mem.FS, Logger: quiet})
+		submit(t, s, 0, event("x"))
+		mem.Inject(func(op kv.Op) error {
+			if op.Write && strings.HasPrefix(op.Path, "/backups/a/"+name) {
+				return op.Err(syscall.EIO)
+			}
+			return nil
+		})
+		if err := s.Checkpoint("/backups/a"); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s fails: got error %v, want EIO", name, err)
+		}
+		mem.Inject(nil)
+		if there, err := mem.Exists("/backups/a"); there || err != nil {
+			t.Errorf("%s failed: got a directory %t, error %v, want none", name, there, err)
+		}
+		if err := s.Checkpoint("/backups/a"); err != nil {
+			t.Errorf("%s failed, tried again: got error %v", name, err)
+		}
 	}
 }
