@@ -6,8 +6,8 @@ import "time"
 const keepInterval = time.Second
 
 // keeper looks after what must not hold up the committer: it moves the
-// high-water mark and watches disk space. It runs when records were synced, at
-// most once per interval, so an idle log costs nothing.
+// high-water mark and watches disk space. It runs when something was written or
+// synced, at most once per interval, so an idle log costs nothing.
 type keeper struct {
 	s       *Store
 	wake    chan struct{}

@@ -156,6 +156,26 @@ func TestDiskFull(t *testing.T) { // G10
 	})
 }
 
+// The disk is looked at while the log is written to, however seldom that is synced.
+func TestDiskFullBetweenSyncs(t *testing.T) { // G10
+	for _, mode := range []Sync{Never, Sync(10 * time.Second)} {
+		t.Run(time.Duration(mode).String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fs := kv.NewCrashFS()
+				fs.SetFree(50<<30, 100<<30)
+				s := open(t, Options{FS: fs.FS, Sync: mode, Logger: quiet})
+				time.Sleep(2 * keepInterval)
+				fs.SetFree(4<<30, 100<<30)
+				submit(t, s, 0, event("what makes the log look"))
+				time.Sleep(2 * keepInterval)
+				if err := try(s, 0, event("x")); !errors.Is(err, ErrDiskFull) {
+					t.Errorf("got error %v, want ErrDiskFull", err)
+				}
+			})
+		})
+	}
+}
+
 // A log that is opened on a low disk accepts again once there is space, although
 // nothing was written that would have made it look.
 func TestOpenedOnLowDisk(t *testing.T) {

@@ -271,6 +271,7 @@ func (c *committer) write(submissions int, sync bool) {
 	g.Commit = time.Since(start)
 	c.batch.Reset()
 	c.s.opts.Observer.Group(g)
+	c.s.keeper.kick() // there is less space, synced or not
 	if sync {
 		c.setSynced()
 		return
