@@ -46,20 +46,19 @@ func invalid(field, detail string) error {
 }
 
 // CreateEndpoint makes an endpoint of an organization. Of spec it takes what
-// people can set, with the last span for event_types and events_from; spec is
-// not changed. What is absent has defaults: kind webhook, payload_format
-// envelope, signatures standard, ordering none. With a DisabledReason it begins
-// disabled, with Paused paused.
+// people can set, with the last span for event_types and events_from, and the
+// mode, which the id shows; spec is not changed. What is absent has defaults:
+// kind webhook, payload_format envelope, signatures standard, ordering none. With
+// a DisabledReason it begins disabled, with Paused paused.
 //
 // given is the signing secret, one with the prefix whsk_ for asymmetric
 // signatures; the zero Secret has one generated. The one in use is returned,
 // for the only time. The error may be *InvalidError.
 func (e *Engine) CreateEndpoint(ctx context.Context, org string, spec *endpoint.Endpoint, given secret.Secret, audit ledger.Audit) (*endpoint.Endpoint, secret.Secret, error) {
-	owner, found := e.ledger.Organization(org)
-	if !found {
+	if _, found := e.ledger.Organization(org); !found {
 		return nil, secret.Secret{}, ledger.ErrNotFound
 	}
-	next := draft(spec, endpoint.NewID(ledger.NewID(), owner.Livemode), owner)
+	next := draft(spec, endpoint.NewID(ledger.NewID(), spec.Livemode), org)
 	if bus := next.EventBridge; bus != nil {
 		bus.Bus, bus.Source = e.options.Defaults.EventBus, e.options.Defaults.SourcePrefix+"/"+next.ID
 	}
@@ -86,9 +85,9 @@ func (e *Engine) CreateEndpoint(ctx context.Context, org string, spec *endpoint.
 
 // draft is a new endpoint as spec wants it, with defaults filled in. Everything
 // that only engine and log may set is left out.
-func draft(spec *endpoint.Endpoint, id string, owner *ledger.Organization) *endpoint.Endpoint {
+func draft(spec *endpoint.Endpoint, id, org string) *endpoint.Endpoint {
 	next := editable(spec)
-	next.ID, next.Organization, next.Livemode = id, owner.ID, owner.Livemode
+	next.ID, next.Organization = id, org
 	next.Key, next.Alias, next.Version, next.Target, next.Secrets, next.Retired = 0, endpoint.Alias(rand.Uint64()), 0, "", nil, nil
 	next.CreatedAt, next.UpdatedAt, next.StateSince, next.DeletedAt = 0, 0, 0, 0
 	next.Kind = cmp.Or(next.Kind, endpoint.Webhook)

@@ -23,7 +23,9 @@ func (a *api) create(c *wire.Ctx) error {
 	if faults = append(r.faults(), faults...); len(faults) > 0 {
 		return wire.Invalid(faults...)
 	}
-	made, text, err := a.engine.CreateEndpoint(c.Context(), c.Organization, r.endpoint(c.Header(versionHeader)), secret.Secret{}, c.Audit())
+	spec := r.endpoint(c.Header(versionHeader))
+	spec.Livemode = c.Principal.Livemode
+	made, text, err := a.engine.CreateEndpoint(c.Context(), c.Organization, spec, secret.Secret{}, c.Audit())
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (a *api) createEndpoint(c *wire.Ctx) error {
 	if err := c.Decode(&s); err != nil {
 		return err
 	}
-	spec := &endpoint.Endpoint{Origin: "native", Spans: []endpoint.Span{{}}}
+	spec := &endpoint.Endpoint{Origin: "native", Livemode: c.Principal.Livemode, Spans: []endpoint.Span{{}}}
 	if err := s.apply(spec); err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (a *api) create(c *wire.Ctx) error {
 	if err := c.Decode(&s); err != nil {
 		return err
 	}
-	spec := &endpoint.Endpoint{Origin: "orghook", Signatures: []string{"timestamped"}, Spans: []endpoint.Span{{Enabled: true}}}
+	spec := &endpoint.Endpoint{Origin: "orghook", Livemode: c.Principal.Livemode, Signatures: []string{"timestamped"}, Spans: []endpoint.Span{{Enabled: true}}}
 	if err := s.apply(spec); err != nil {
 		return err
 	}

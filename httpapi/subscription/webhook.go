@@ -109,8 +109,8 @@ func (a *api) create(c *wire.Ctx) error {
 		return wire.Invalid(faults...)
 	}
 	spec := &endpoint.Endpoint{
-		Origin: "subscription", Name: host(*r.EndpointURL), URL: *r.EndpointURL, Signatures: []string{"standard"},
-		Spans: []endpoint.Span{{EventTypes: []string{*r.Topic}}},
+		Origin: "subscription", Livemode: c.Principal.Livemode, Name: host(*r.EndpointURL), URL: *r.EndpointURL,
+		Signatures: []string{"standard"}, Spans: []endpoint.Span{{EventTypes: []string{*r.Topic}}},
 	}
 	var given secret.Secret
 	if r.SecretKey != nil {

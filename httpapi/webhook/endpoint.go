@@ -185,7 +185,7 @@ func (a *api) create(c *wire.Ctx) error {
 	if err := s.read(c, true); err != nil {
 		return err
 	}
-	spec := &endpoint.Endpoint{Origin: "webhook", Signatures: []string{"timestamped"}, Spans: []endpoint.Span{{Enabled: true}}}
+	spec := &endpoint.Endpoint{Origin: "webhook", Livemode: c.Principal.Livemode, Signatures: []string{"timestamped"}, Spans: []endpoint.Span{{Enabled: true}}}
 	if err := s.apply(spec); err != nil {
 		return err
 	}

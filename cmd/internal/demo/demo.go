@@ -118,7 +118,7 @@ func (d *demo) begin(ctx context.Context) (err error) {
 		return err
 	}
 	for _, r := range d.receivers {
-		spec := &endpoint.Endpoint{Name: r.name, URL: r.url, Spans: []endpoint.Span{{}}}
+		spec := &endpoint.Endpoint{Livemode: true, Name: r.name, URL: r.url, Spans: []endpoint.Span{{}}}
 		made, key, err := d.server.Engine().CreateEndpoint(ctx, engine.DefaultOrganization, spec, secret.Secret{}, ledger.Audit{Actor: "demo"})
 		if err != nil {
 			return fmt.Errorf("create endpoint: %w", err)
