@@ -177,7 +177,7 @@ func TestProblemIsShown(t *testing.T) {
 			exitFailed, "hookwheel: bad request (400 invalid_fields): 2 fields are wrong\n  /url: must be https\n  /event_types/0: bad pattern\n  request req_1\n"},
 		{400, `{"title":"Bad Request","detail":"/url: must be https","errors":[{"pointer":"/url","detail":"must be https"}]}`, exitFailed, "(400): /url: must be https\n  request"},
 		{400, `{"title":"Bad Request","detail":"state: unknown","errors":[{"pointer":"?state","detail":"unknown"}]}`, exitFailed, "(400): state: unknown\n  request"},
-		{401, `{"title":"Unauthorized","code":"unauthenticated"}`, exitFailed, "unauthorized (401 unauthenticated)\n"},
+		{401, `{"title":"Unauthorized","code":"unauthenticated"}`, exitFailed, "unauthorized (401 unauthenticated)\n  --api-key or HOOKWHEEL_API_KEY"},
 		{502, "<html>oops\x1b[2J</html>", exitUnavailable, "bad gateway (502): <html>oops\uFFFD[2J</html>\n"},
 		{507, `{"title":"Insufficient Storage","detail":"the disk is full"}`, exitUnavailable, "insufficient storage (507): the disk is full"},
 		{403, `{"error":"the API key lacks the scope admin"}`, exitFailed, "forbidden (403): the API key lacks the scope admin"},

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -159,10 +160,14 @@ func usageError(format string, args ...any) error {
 // have everywhere else.
 var dashes = strings.NewReplacer(`" for flag -`, `" for flag --`, `" for -`, `" for --`, "needs an argument: -", "needs an argument: --")
 
+// notBoolean is what the flag package says of a toggle with a value that is
+// none, on the command line and in the environment.
+var notBoolean = regexp.MustCompile(`(invalid boolean value .*|as bool value from .*): (parse error|strconv\.ParseBool: .*)`)
+
 // refuseFlag words what the flag package found wrong.
 func refuseFlag(c *cli.Context, err error, _ bool) error {
-	text := err.Error()
-	text = dashes.Replace(text)
+	text := dashes.Replace(err.Error())
+	text = notBoolean.ReplaceAllString(text, "$1: expected true or false")
 	hint := ""
 	if name, unknown := strings.CutPrefix(text, "flag provided but not defined: -"); unknown {
 		name = strings.TrimPrefix(name, "-")

@@ -210,6 +210,9 @@ func TestUsageErrors(t *testing.T) {
 		{"stats --url ftp://x", "expected a URL such as"},
 		{"stats --url http://u:p@x", "without user, query and fragment"},
 		{"stats --url https://example.com", "no API key for example.com"},
+		{"stats --json=maybe", `"maybe" for --json: expected true or false`},
+		{"stats --organization ä", "only visible ASCII"},
+		{"send --id ä type", "only printable ASCII"},
 		{"stats --data-dir /nonexistent", "no API key: give --api-key"},
 		{"listen --types a", "--types and --public-url are for the endpoint of --create"},
 		{"listen --address 9000", "expected an address"},
@@ -235,6 +238,22 @@ func TestUsageErrors(t *testing.T) {
 func TestWrongVariableIsRefused(t *testing.T) {
 	t.Setenv("HOOKWHEEL_TIMEOUT", "1y")
 	runCommand(t, "", "stats").want(t, exitUsage, "", `could not parse "1y" from environment variable "HOOKWHEEL_TIMEOUT"`)
+}
+
+func TestWrongToggleVariableIsRefused(t *testing.T) {
+	t.Setenv("HOOKWHEEL_JSON", "yes")
+	runCommand(t, "", "stats").want(t, exitUsage, "", `"HOOKWHEEL_JSON" for flag json: expected true or false`)
+}
+
+// A key that cannot be sent is refused before it is, and not shown.
+func TestWrongKeyIsRefused(t *testing.T) {
+	a := serveAPI(t, func(request, int) (int, string) { return 200, "{}" })
+	t.Setenv("HOOKWHEEL_API_KEY", "hw_secret\r")
+	r := runCommand(t, "", "stats")
+	r.want(t, exitUsage, "", "API key: only visible ASCII")
+	if strings.Contains(r.errors, "hw_secret") || len(a.requests) != 0 {
+		t.Errorf("got %q and %d requests, want neither the key nor any", r.errors, len(a.requests))
+	}
 }
 
 func TestArity(t *testing.T) {

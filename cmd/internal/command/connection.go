@@ -46,7 +46,7 @@ func (o *connection) flags(f *flagSet) []cli.Flag {
 	shared.in("Connection")
 	shared.text(&o.url, "url", "`URL` of the server", defaultURL, checkServerURL)
 	shared.text(&o.apiKey, "api-key", "`KEY` that authenticates; without one, the file "+server.AdminKeyFile+" of the data directory is used, and only for a server on this machine", "", nil)
-	shared.text(&o.organization, "organization", "`ID` of the organization to act for, with an admin key; without one, the organization named default", "", nil)
+	shared.text(&o.organization, "organization", "`ID` of the organization to act for, with an admin key; without one, the organization named default", "", checkHeaderValue)
 	shared.text(&o.dataDir, "data-dir", dataDirUsage, defaultDataDir, notEmpty)
 	shared.text(&o.caCert, "ca-cert", "`FILE` with certificates of authorities, PEM, that may vouch for the server of an https URL, besides those of the system", "", nil)
 	shared.duration(&o.timeout, "timeout", "`TIME` for a call, with its repetitions while the server is busy", 30*time.Second, 100*time.Millisecond, time.Hour, "")
@@ -83,6 +83,9 @@ func (o *connection) client() (*client, error) {
 		if key, err = localKey(o.dataDir, base); err != nil {
 			return nil, err
 		}
+	}
+	if err := checkHeaderValue(key); err != nil { // not of the flag, which would show it
+		return nil, usageError("API key: %w", err)
 	}
 	transport, err := o.transport()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -25,7 +26,7 @@ type sender struct {
 func sendCommand() *cli.Command {
 	var o sender
 	f := flagsOf("send").in("One event")
-	f.text(&o.id, "id", "idempotency `KEY`: what was sent with it within 24 hours is not sent again; without one, a new key", "", nil)
+	f.text(&o.id, "id", "idempotency `KEY`: what was sent with it within 24 hours is not sent again; without one, a new key", "", checkPrintable)
 	f.text(&o.account, "account", "the connected account `ID` that it concerns", "", nil)
 	f.moment(&o.occurred, "occurred-at", "`MOMENT` at which it happened; without one, now")
 	f.in("Many events")
@@ -117,6 +118,14 @@ func eventData(c *cli.Context) (json.RawMessage, error) {
 		return nil, usageError("DATA is not valid JSON: text needs quotes within the quotes of the shell, '\"like this\"'")
 	}
 	return text, nil
+}
+
+// checkPrintable is what the server has against an idempotency key.
+func checkPrintable(text string) error {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return errors.New("only printable ASCII can stand in it")
+	}
+	return nil
 }
 
 // readAll reads at most most bytes and fails if there are more.
