@@ -67,7 +67,8 @@ func Monotonic() int64 {
 const maxLine = 64 << 20
 
 // ReadLedgers reads all ledgers of a directory, files whose names end in .jsonl,
-// in the order of time.
+// in the order of time. Bodies and data that are equal are held once: an event
+// is received by many endpoints, and more than once.
 func ReadLedgers(dir string) ([]Record, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil {
@@ -78,15 +79,16 @@ func ReadLedgers(dir string) ([]Record, error) {
 	}
 	var all []Record
 	var faults []error
+	texts := map[string]string{}
 	for _, path := range paths {
-		records, err := readLedger(path)
+		records, err := readLedger(path, texts)
 		all, faults = append(all, records...), append(faults, err)
 	}
 	slices.SortStableFunc(all, func(a, b Record) int { return cmp.Compare(a.Mono, b.Mono) })
 	return all, errors.Join(faults...)
 }
 
-func readLedger(path string) (records []Record, err error) {
+func readLedger(path string, texts map[string]string) (records []Record, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read ledger: %w", err)
@@ -99,7 +101,27 @@ func readLedger(path string) (records []Record, err error) {
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return records, fmt.Errorf("read ledger: %s:%d: %w", path, n, err)
 		}
+		r.share(texts)
 		records = append(records, r)
 	}
 	return records, lines.Err()
+}
+
+// share replaces the long texts of a record by equal ones that are there already.
+func (r *Record) share(texts map[string]string) {
+	once := func(text *string) {
+		if known, found := texts[*text]; found {
+			*text = known
+		} else {
+			texts[*text] = *text
+		}
+	}
+	switch {
+	case r.Receipt != nil:
+		once(&r.Receipt.Body)
+	case r.Intent != nil:
+		for i := range r.Intent.Items {
+			once(&r.Intent.Items[i].Data)
+		}
+	}
 }
