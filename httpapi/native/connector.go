@@ -42,8 +42,8 @@ func (a *api) getStripeConnector(c *wire.Ctx) error {
 }
 
 type connectorRequest struct {
-	Secrets []string `json:"signing_secrets"` // all of them; absent = those that there are
-	Enabled *bool    `json:"enabled"`         // default true
+	Secrets *[]string `json:"signing_secrets"` // all of them; absent = those that there are
+	Enabled *bool     `json:"enabled"`         // default true
 }
 
 // putStripeConnector sets the connector up, or replaces it.
@@ -58,10 +58,10 @@ func (a *api) putStripeConnector(c *wire.Ctx) error {
 	}
 	var secrets []secret.Secret
 	if r.Secrets != nil {
-		secrets = make([]secret.Secret, len(r.Secrets))
-	}
-	for i, text := range r.Secrets {
-		secrets[i] = secret.New(text)
+		secrets = make([]secret.Secret, len(*r.Secrets))
+		for i, text := range *r.Secrets {
+			secrets[i] = secret.New(text)
+		}
 	}
 	status := fasthttp.StatusOK
 	if o.Connectors.Stripe == nil {

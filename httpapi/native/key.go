@@ -55,7 +55,7 @@ func (a *api) listKeys(c *wire.Ctx) error {
 
 type keyRequest struct {
 	Name      string     `json:"name"`
-	Scopes    []string   `json:"scopes"`     // default: the ordinary ones, as far as the caller has them
+	Scopes    *[]string  `json:"scopes"`     // default: the ordinary ones, as far as the caller has them
 	Livemode  *bool      `json:"livemode"`   // default: as the caller
 	ExpiresAt *wire.Time `json:"expires_at"` // default: as the caller
 	ProjectID *string    `json:"project_id"` // clients know keys of a project; there are no projects here
@@ -93,9 +93,9 @@ func (r *keyRequest) spec(by *auth.Principal) (*ledger.Key, error) {
 	if r.ProjectID != nil {
 		return nil, wire.Invalid(wire.Field{Pointer: "/project_id", Detail: "is not supported: keys belong to an organization"})
 	}
-	spec := &ledger.Key{Name: r.Name, Scopes: r.Scopes, Livemode: by.Livemode}
-	if r.Scopes == nil {
-		spec.Scopes = by.Granted(auth.Ordinary).Names()
+	spec := &ledger.Key{Name: r.Name, Scopes: by.Granted(auth.Ordinary).Names(), Livemode: by.Livemode}
+	if r.Scopes != nil {
+		spec.Scopes = *r.Scopes
 	}
 	if err := mayManage(by, spec.Scopes); err != nil {
 		return nil, err

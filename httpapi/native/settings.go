@@ -63,9 +63,25 @@ type header struct {
 }
 
 type rateLimit struct {
-	PerSecond *float64 `json:"per_second"`
-	Burst     *int     `json:"burst"`
+	PerSecond wire.Patch[float64] `json:"per_second"` // required of a new limit
+	Burst     wire.Patch[int]     `json:"burst"`      // default 1
 }
+
+// over is the limit that now becomes with what is given; null is none.
+func (r rateLimit) over(now *endpoint.RateLimit, null bool) *endpoint.RateLimit {
+	if null {
+		return nil
+	}
+	next := endpoint.RateLimit{Burst: defaultBurst}
+	if now != nil {
+		next = *now
+	}
+	set(&next.PerSecond, r.PerSecond)
+	setOr(&next.Burst, r.Burst, defaultBurst)
+	return &next
+}
+
+const defaultBurst = 1
 
 // set puts a field that was given into its place. null is the zero value, which
 // stands for the default.
@@ -73,6 +89,14 @@ func set[T any](to *T, p wire.Patch[T]) {
 	if p.Given {
 		*to = p.Value
 	}
+}
+
+// setOr is set for a default that is not the zero value.
+func setOr[T any](to *T, p wire.Patch[T], fallback T) {
+	if p.Null {
+		p.Value = fallback
+	}
+	set(to, p)
 }
 
 // apply changes an endpoint to what the settings say.
@@ -84,20 +108,14 @@ func (s *settings) apply(e *endpoint.Endpoint) error {
 	now := e.Now()
 	set(&now.EventTypes, s.EventTypes)
 	set(&now.EventsFrom, s.EventsFrom)
-	set(&e.Signatures, s.Signatures)
-	if s.Signatures.Null {
-		e.Signatures = []string{"standard"}
-	}
+	setOr(&e.Signatures, s.Signatures, []string{"standard"})
 	set(&e.Timeout, s.Timeout)
 	set(&e.RetrySchedule, s.Retry)
 	set(&e.MaxAttempts, s.MaxAttempts)
 	set(&e.MaxInFlight, s.MaxInFlight)
-	set(&e.Ordering, s.Ordering)
-	if s.Ordering.Null {
-		e.Ordering = endpoint.Unordered
-	}
-	set(&e.Kind, s.Kind)
-	set(&e.PayloadFormat, s.PayloadFormat)
+	setOr(&e.Ordering, s.Ordering, endpoint.Unordered)
+	setOr(&e.Kind, s.Kind, endpoint.Webhook)
+	setOr(&e.PayloadFormat, s.PayloadFormat, event.Envelope)
 	set(&e.SnapshotAPIVersion, s.SnapshotAPIVersion)
 	if s.DisableFor.Given {
 		e.DisableAfter = nil
@@ -122,21 +140,7 @@ func (s *settings) applyLists(e *endpoint.Endpoint) {
 	}
 	e.Metadata = wire.Merged(e.Metadata, s.Metadata)
 	if s.RateLimit.Given {
-		var limit endpoint.RateLimit
-		if e.RateLimit != nil {
-			limit = *e.RateLimit
-		}
-		if p := s.RateLimit.Value.PerSecond; p != nil {
-			limit.PerSecond = *p
-		}
-		limit.Burst = max(limit.Burst, 1)
-		if b := s.RateLimit.Value.Burst; b != nil {
-			limit.Burst = *b
-		}
-		e.RateLimit = &limit
-		if s.RateLimit.Null {
-			e.RateLimit = nil
-		}
+		e.RateLimit = s.RateLimit.Value.over(e.RateLimit, s.RateLimit.Null)
 	}
 }
 
