@@ -203,7 +203,8 @@ func (pt *partition) setState(b *kv.Batch, r *wal.Rec, c *Command, m *member) {
 // they say nothing about what it is like by now, and the time in which it was
 // sent nothing is none in which it failed.
 func (pt *partition) startAfresh(m *member) {
-	m.Failures, m.FailingFrom, m.Down, m.HoldUntil, m.ProbeAt, m.Probes = 0, 0, 0, 0, 0, 0
+	m.Failures, m.FailingFrom, m.Down, m.GaveUp = 0, 0, 0, false
+	m.HoldUntil, m.ProbeAt, m.Probes = 0, 0, 0
 	pt.flag(m)
 }
 
