@@ -27,6 +27,8 @@ func parseInclude(names []string, pointer string, creating bool) (shown include,
 			shown.secret = true
 		case name == includeSecret:
 			faults = append(faults, wire.Field{Pointer: fmt.Sprintf("%s/%d", pointer, i), Detail: "can only be included when the event destination is created"})
+		case creating:
+			faults = append(faults, wire.Field{Pointer: fmt.Sprintf("%s/%d", pointer, i), Detail: "must be " + includeURL + " or " + includeSecret})
 		default:
 			faults = append(faults, wire.Field{Pointer: fmt.Sprintf("%s/%d", pointer, i), Detail: "must be " + includeURL})
 		}

@@ -94,7 +94,7 @@ func (a *api) deliveries(c *wire.Ctx) error {
 
 // readStatus reads which deliveries a list is to have; 0 = all.
 func readStatus(c *wire.Ctx) (states delivery.StateSet, err error) {
-	text, given := c.Query("status")
+	text, given := choice(c, "status")
 	if !given {
 		return 0, nil
 	}

@@ -97,12 +97,12 @@ func hasURL(e *endpoint.Endpoint) bool { return e.Kind == endpoint.Webhook }
 
 // readFilter reads which endpoints a list is to have.
 func readFilter(c *wire.Ctx) (func(*endpoint.Endpoint) bool, error) {
-	if org, given := c.Query("organization_id"); given {
+	if org, given := choice(c, "organization_id"); given {
 		if err := checkOrganization(c, org); err != nil {
 			return nil, err
 		}
 	}
-	edition, byEdition := c.Query("edition_id")
+	edition, byEdition := choice(c, "edition_id")
 	active, byActive, err := readActive(c)
 	if err != nil {
 		return nil, err
@@ -112,9 +112,16 @@ func readFilter(c *wire.Ctx) (func(*endpoint.Endpoint) bool, error) {
 	}, nil
 }
 
+// choice reads a parameter that chooses from a list. An empty one chooses
+// nothing: forms send all their fields.
+func choice(c *wire.Ctx, name string) (text string, given bool) {
+	text, _ = c.Query(name)
+	return text, text != ""
+}
+
 // readActive reads the parameter is_active, also as Python writes it.
 func readActive(c *wire.Ctx) (active, given bool, err error) {
-	text, given := c.Query("is_active")
+	text, given := choice(c, "is_active")
 	switch strings.ToLower(text) {
 	case "true", "1":
 		return true, true, nil

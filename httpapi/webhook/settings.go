@@ -11,13 +11,13 @@ import (
 // settings are the body of a request that creates, replaces or changes an
 // endpoint. What is absent stays as it is.
 type settings struct {
-	Organization *string            `json:"organization_id"`
-	Name         wire.Patch[string] `json:"name"`
-	URL          *string            `json:"url"`
-	EditionID    wire.Patch[string] `json:"edition_id"`
-	Events       *[]string          `json:"events"`
-	Active       *bool              `json:"is_active"`
-	Timeout      wire.Patch[int64]  `json:"timeout_seconds"`
+	Organization *string              `json:"organization_id"`
+	Name         wire.Patch[string]   `json:"name"`
+	URL          wire.Patch[string]   `json:"url"`
+	EditionID    wire.Patch[string]   `json:"edition_id"` // null is none
+	Events       wire.Patch[[]string] `json:"events"`
+	Active       wire.Patch[bool]     `json:"is_active"`
+	Timeout      wire.Patch[int64]    `json:"timeout_seconds"` // null is the default
 
 	// Clients send back what they were shown. These are not theirs to set, and
 	// are ignored.
@@ -48,12 +48,21 @@ func (s *settings) read(c *wire.Ctx, whole bool) error {
 			faults = append(faults, wire.Field{Pointer: "/" + field, Detail: detail})
 		}
 	}
-	const required = "This field is required."
-	check(!whole || s.Name.Given, "name", required)
-	check(!whole || s.URL != nil, "url", required)
-	check(!whole || s.Events != nil, "events", required)
-	check(!s.Name.Given || s.Name.Value != "", "name", "This field may not be blank.")
-	check(s.Events == nil || len(*s.Events) > 0, "events", "This list may not be empty.")
+	const blank, null = "This field may not be blank.", "This field may not be null."
+	need := func(field string, given, isNull bool, length int, empty string) {
+		switch {
+		case !given:
+			check(!whole, field, "This field is required.")
+		case isNull:
+			check(false, field, null)
+		default:
+			check(length > 0, field, empty)
+		}
+	}
+	need("name", s.Name.Given, s.Name.Null, len(s.Name.Value), blank)
+	need("url", s.URL.Given, s.URL.Null, len(s.URL.Value), blank)
+	need("events", s.Events.Given, s.Events.Null, len(s.Events.Value), "This list may not be empty.")
+	check(!s.Active.Null, "is_active", null)
 	if t := s.Timeout; t.Given && !t.Null {
 		check(t.Value >= minTimeout, "timeout_seconds", "Ensure this value is greater than or equal to 1.")
 		check(t.Value <= maxTimeout, "timeout_seconds", "Ensure this value is less than or equal to 60.")
@@ -69,17 +78,17 @@ func (s *settings) apply(e *endpoint.Endpoint) error {
 	if s.Name.Given {
 		e.Name = s.Name.Value
 	}
-	if s.URL != nil {
-		e.URL = *s.URL
+	if s.URL.Given {
+		e.URL = s.URL.Value
 	}
 	if s.EditionID.Given {
 		e.EditionID = s.EditionID.Value
 	}
-	if s.Events != nil {
-		e.Now().EventTypes = *s.Events
+	if s.Events.Given {
+		e.Now().EventTypes = s.Events.Value
 	}
-	if s.Active != nil {
-		e.SetEnabled(*s.Active)
+	if s.Active.Given {
+		e.SetEnabled(s.Active.Value)
 	}
 	if s.Timeout.Given {
 		e.Timeout = endpoint.Millis(time.Duration(s.Timeout.Value) * time.Second / time.Millisecond)
