@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/event"
 	"github.com/hookwheel/hookwheel/engine/retry"
+	"github.com/hookwheel/hookwheel/wal/kv"
 )
 
 // has reports whether an event is still there.
@@ -77,6 +79,34 @@ func TestClockIsMistrustedAfterAStart(t *testing.T) {
 		settle(2 * tidyEvery)
 		if o.has(old) {
 			t.Errorf("with a bound of one byte the older of two events is there, want it gone")
+		}
+	})
+}
+
+// G10: retention goes on below half of the disk's reserve, where nothing else is
+// written, since it is what makes room.
+func TestRetentionOnFullDisk(t *testing.T) {
+	t.Parallel()
+	virtual(t, func(t *testing.T, o *office) {
+		const gib = 1 << 30
+		disk := kv.NewCrashFS()
+		disk.SetFree(50*gib, 100*gib)
+		o.stop()
+		o.options.Log.FS, o.options.Log.DiskReserve = disk.FS, 0
+		o.options.Retention = 20 * time.Second
+		o.options.Defaults.Retry = retry.Policy{Delays: []time.Duration{time.Second}}
+		o.open()
+		settle(o.options.Retention) // for which a start mistrusts the clock
+		old := o.post(acme)
+		disk.SetFree(2*gib, 100*gib)
+		o.post(acme)
+		settle(2 * time.Second)
+		if err := o.store.Healthy(); err == nil || !strings.Contains(err.Error(), "below half") {
+			t.Fatalf("the store is told to be %v, want it below half of the reserve", err)
+		}
+		settle(2 * o.options.Retention)
+		if o.has(old) {
+			t.Error("an event is there after twice its retention, want it gone")
 		}
 	})
 }

@@ -126,7 +126,7 @@ func TestDiskFull(t *testing.T) { // G10
 		if err != nil {
 			t.Fatal(err)
 		}
-		accepts := func(step string, wantEvent, wantOutcome error) {
+		accepts := func(step string, wantEvent, wantOutcome, wantFreeing error) {
 			t.Helper()
 			o.Commit([]Rec{outcome("what makes the log look")}, func(error) {})
 			time.Sleep(2 * keepInterval)
@@ -138,21 +138,26 @@ func TestDiskFull(t *testing.T) { // G10
 			if err := <-done; !errors.Is(err, wantOutcome) {
 				t.Errorf("%s: outcome: got error %v, want %v", step, err, wantOutcome)
 			}
+			if err := try(s, 0, Rec{Kind: Command, Frees: true}); !errors.Is(err, wantFreeing) {
+				t.Errorf("%s: what makes room: got error %v, want %v", step, err, wantFreeing)
+			}
 			if got := s.Healthy() != nil; got != (wantEvent != nil) {
 				t.Errorf("%s: unhealthy: got %v, want %v", step, got, wantEvent != nil)
 			}
 		}
-		accepts("plenty", nil, nil) // 5 % of 100 GiB is the reserve
+		accepts("plenty", nil, nil, nil) // 5 % of 100 GiB is the reserve
 		fs.SetFree(4*gib, 100*gib)
-		accepts("below the reserve", ErrDiskFull, nil)
+		accepts("below the reserve", ErrDiskFull, nil, nil)
 		fs.SetFree(2*gib, 100*gib)
-		accepts("below half of it", ErrDiskFull, ErrDiskFull)
+		accepts("below half of it", ErrDiskFull, ErrDiskFull, nil)
+		fs.SetFree(1*gib, 100*gib)
+		accepts("below a quarter", ErrDiskFull, ErrDiskFull, ErrDiskFull)
 		fs.SetFree(4*gib, 100*gib)
-		accepts("half back", ErrDiskFull, nil)
+		accepts("back above half", ErrDiskFull, nil, nil)
 		fs.SetFree(5*gib+1, 100*gib)
-		accepts("just above", ErrDiskFull, nil)
+		accepts("just above", ErrDiskFull, nil, nil)
 		fs.SetFree(6*gib, 100*gib)
-		accepts("back", nil, nil)
+		accepts("back", nil, nil, nil)
 	})
 }
 

@@ -51,8 +51,9 @@ type Options struct {
 	AppendTimeout time.Duration
 
 	// DiskReserve is the free space to keep, in bytes. Below it Event records
-	// get ErrDiskFull, below half of it all do. Default the greater of 1 GiB
-	// and 5 % of the disk; negative is off.
+	// get ErrDiskFull, below half of it all others that do not make room, below a
+	// quarter those too. Default the greater of 1 GiB and 5 % of the disk;
+	// negative is off.
 	DiskReserve int64
 
 	// AcceptDataLoss opens a log whose end is missing, instead of refusing.

@@ -14,7 +14,8 @@ import (
 // refused while there is still room to work:
 //
 //	free < reserve       events are refused; outcomes, deletions, retention go on
-//	free < reserve / 2   everything is refused
+//	free < reserve / 2   everything is refused, except retention
+//	free < reserve / 4   that too: it takes a little space before it gives any
 //	no space at all      the ballast is given up for what is already under way
 //
 // All of it ends by itself once there is space again.
@@ -72,10 +73,18 @@ func (s *space) openable() error {
 	return nil
 }
 
-// refusal is the error for a submission at this moment.
-func (s *space) refusal(event bool) error {
-	if level := s.level.Load(); level == refuseAll || event && level == refuseEvents {
-		return ErrDiskFull
+// refusal is the error for a submission at this moment: one with an event, or
+// one that frees space.
+func (s *space) refusal(event, frees bool) error {
+	switch s.level.Load() {
+	case refuseEvents:
+		if event {
+			return ErrDiskFull
+		}
+	case refuseAll:
+		if !frees || s.free.Load() < s.reserve.Load()/4 {
+			return ErrDiskFull
+		}
 	}
 	return nil
 }

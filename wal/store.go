@@ -219,16 +219,17 @@ func (s *Store) Submit(p int, recs []Rec, done func(error)) {
 }
 
 func (s *Store) submit(sub submission) {
-	hasEvent := false
+	hasEvent, frees := false, true
 	for i := range sub.recs {
 		r := &sub.recs[i]
 		if r.Kind < Event || r.Kind > Command {
 			panic(fmt.Sprintf("BUG: log: record of kind %d", r.Kind))
 		}
 		hasEvent = hasEvent || r.Kind == Event
+		frees = frees && r.Frees
 		sub.size += int64(recSize(r))
 	}
-	err := s.space.refusal(hasEvent)
+	err := s.space.refusal(hasEvent, frees)
 	if sub.size > s.opts.maxSubmission() {
 		err = ErrTooLarge
 	}

@@ -40,11 +40,12 @@ const (
 
 // Rec is one record.
 type Rec struct {
-	Pos  Pos      // set by the log
-	Kind Kind     // chosen by the writer
-	ID   [16]byte // chosen by the writer; a repeated append reuses it
-	At   int64    // Unix milliseconds, set by the log: max(now, At of the record before), so it never falls
-	Data []byte   // opaque; see Submit and Tail for who owns it
+	Pos   Pos      // set by the log
+	Kind  Kind     // chosen by the writer
+	ID    [16]byte // chosen by the writer; a repeated append reuses it
+	Frees bool     // chosen by the writer, never stored: it makes room, so it is taken on a disk too full for others
+	At    int64    // Unix milliseconds, set by the log: max(now, At of the record before), so it never falls
+	Data  []byte   // opaque; see Submit and Tail for who owns it
 
 	// Local travels with a record from Submit to Tail inside one process and
 	// is never stored: the submitter's handle on what apply decides. Nil for

@@ -177,7 +177,7 @@ func (l *Ledger) Change(ctx context.Context, c *Change) (Verdict, error) {
 	case c.Answer != nil:
 		p = l.PartitionOf(c.Answer.Organization)
 	}
-	return l.order(ctx, p, wal.Config, encode(c))
+	return l.order(ctx, p, wal.Rec{Kind: wal.Config}, encode(c))
 }
 
 // Command writes a Command record and returns when it is applied. The error is
@@ -188,7 +188,8 @@ func (l *Ledger) Command(ctx context.Context, c *Command) (Verdict, error) {
 
 // CommandAt is Command for what concerns a whole partition.
 func (l *Ledger) CommandAt(ctx context.Context, p int, c *Command) (Verdict, error) {
-	return l.order(ctx, p, wal.Command, encode(c))
+	frees := c.Verb == Expire || c.Verb == Forget
+	return l.order(ctx, p, wal.Rec{Kind: wal.Command, Frees: frees}, encode(c))
 }
 
 // Commands writes several commands of one organization at once. Each has a
@@ -202,10 +203,11 @@ func (l *Ledger) Commands(ctx context.Context, org string, list []*Command) ([]V
 	return l.submit(ctx, l.PartitionOf(org), s, false, nil)
 }
 
-func (l *Ledger) order(ctx context.Context, p int, kind wal.Kind, data []byte) (Verdict, error) {
+func (l *Ledger) order(ctx context.Context, p int, rec wal.Rec, data []byte) (Verdict, error) {
 	s := l.newSubmission()
 	s.data = append(s.data, data...)
-	s.add(kind, NewID())
+	s.add(rec.Kind, NewID())
+	s.recs[0].Frees = rec.Frees
 	var room [1]Verdict
 	verdicts, err := l.submit(ctx, p, s, false, room[:0])
 	if err != nil {
