@@ -19,8 +19,8 @@ const (
 
 // format is the content of the file of that name: what must be known before
 // anything else in the directory is touched. It is JSON so that a person can
-// read it. It is written last when a directory is made, by Open as by
-// Checkpoint, so that without it the rest is an unfinished copy.
+// read it. Open writes it before the rest, Checkpoint after it: a store without
+// it is an unfinished copy.
 type format struct {
 	Version    int    `json:"format"`
 	Partitions int    `json:"partitions"`

@@ -17,7 +17,7 @@ import (
 // that one WAL and one fsync serve both, and what the ledger derived from a
 // record can never survive a crash that the record did not.
 //
-//	<dir>/format     what the directory is; written last when it is made
+//	<dir>/format     what the directory is
 //	      lock       held while open
 //	      highwater  how far the log was synced, outside of what could lose it
 //	      ballast    space to give up when the disk is full
