@@ -95,7 +95,7 @@ func open(opts Options) (*DB, error) {
 			before.FormatMajorVersion, formatMajorVersion)
 		return nil, errors.Join(err, lock.Close())
 	}
-	wal := &walFS{FS: d.files, stop: d.faults.stop}
+	wal := &walFS{FS: d.files, dir: opts.Dir, stop: d.faults.stop}
 	po := pebbleOptions(opts, wal, d.faults)
 	po.Lock = lock
 	if d.pebble, err = pebble.Open(opts.Dir, po); err != nil {

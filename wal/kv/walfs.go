@@ -13,9 +13,11 @@ import (
 // operation and the file. Left to itself Pebble would end it as well, but not
 // always so that one learns why: it panics when a new WAL or manifest cannot be
 // had, in goroutines of its own too, and while it does not hold a lock that it
-// then gives back.
+// then gives back. A WAL outside of the store's directory is the copy in a
+// checkpoint, which may fail alone.
 type walFS struct {
 	vfs.FS
+	dir  string // of the store
 	stop func(error)
 	open atomic.Bool // until then the WAL's errors are those of Open
 }
@@ -45,7 +47,7 @@ func (f *walFS) OpenDir(name string) (vfs.File, error) {
 }
 
 func (f *walFS) watch(name string, file vfs.File, err error) (vfs.File, error) {
-	if path.Ext(name) != ".log" {
+	if path.Ext(name) != ".log" || path.Dir(name) != path.Clean(f.dir) {
 		return file, err
 	}
 	if err != nil {
