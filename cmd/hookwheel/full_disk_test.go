@@ -33,7 +33,7 @@ func TestFullDisk(t *testing.T) {
 	const reserve = 48 << 20
 	d := mountDisk(t, 256<<20)
 	s := startServe(t, filepath.Join(d.Path, "data"), freeAddress(t),
-		"--disk-reserve", "48MiB", "--memtable-size", "8MiB", "--max-body-size", "4MiB", "--append-timeout", "2s")
+		"--disk-reserve", "48MiB", "--memtable-size", "8MiB", "--max-body-size", "4MiB", "--append-timeout", "2s", "--backup-dir", filepath.Join(d.Path, "backups"))
 	to := newSink(t, 0)
 	answer := s.want(http.StatusCreated, "POST", "/v1/endpoints", fmt.Sprintf(`{"url":%q}`, to.URL))
 	to.trust(answer["secret"].(string))
@@ -57,6 +57,7 @@ func TestFullDisk(t *testing.T) {
 	p.await(t, answerFull, 10)
 	s.wantUnready(t, "disk space is below half the reserve, everything is refused")
 	s.want(http.StatusOK, "GET", "/v1/events/"+p.accepted()[0], "")
+	s.want(http.StatusInsufficientStorage, "POST", "/v1/backups", `{"path":"full"}`) // which is no failure of the store
 	s.wantIdle(t)
 	s.recovers(t, d, p)
 

@@ -181,7 +181,7 @@ func TestProblemIsShown(t *testing.T) {
 		{502, "<html>oops\x1b[2J</html>", exitUnavailable, "bad gateway (502): <html>oops\uFFFD[2J</html>\n"},
 		{507, `{"title":"Insufficient Storage","detail":"the disk is full"}`, exitUnavailable, "insufficient storage (507): the disk is full"},
 		{403, `{"error":"the API key lacks the scope admin"}`, exitFailed, "forbidden (403): the API key lacks the scope admin"},
-		{500, "", exitFailed, "internal server error (500)\n"},
+		{500, "", exitFailed, "internal server error (500)\n  the log of the server says why"},
 	} {
 		serveAPI(t, func(request, int) (int, string) { return test.status, test.body })
 		runCommand(t, "", "stats").want(t, test.code, "", test.want)

@@ -51,6 +51,9 @@ func newProblem(response *http.Response, body []byte) *problem {
 	if p.Status == http.StatusNotFound && cmp.Or(p.Detail, p.Text) == noRoute {
 		p.Errors = append(p.Errors, mistake{Detail: "with --admin-listen, what needs an admin key is only at that address: give it as --url"})
 	}
+	if p.Status == http.StatusInternalServerError {
+		p.Errors = append(p.Errors, mistake{Detail: "the log of the server says why, with the id of the request"})
+	}
 	if p.Status == http.StatusUnauthorized {
 		p.Errors = append(p.Errors, mistake{Detail: "--api-key or HOOKWHEEL_API_KEY gives a key; without them it is the one in the --data-dir of a server on this machine"})
 	}

@@ -48,6 +48,8 @@ func (s *Server) backUp(c *wire.Ctx) error {
 	switch err := s.engine.Backup(c.Context(), dir, request.Path, c.Audit()); {
 	case errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR): // the second: something on the way to it is a file
 		return wire.Conflict(wire.CodeConflict, "there is something at that path already")
+	case errors.Is(err, syscall.ENOSPC):
+		return noSpace.Because(err)
 	case err != nil:
 		return err
 	}
@@ -56,6 +58,11 @@ func (s *Server) backUp(c *wire.Ctx) error {
 		Path string `json:"path"`
 		Dir  string `json:"dir"`
 	}{request.Path, dir})
+}
+
+var noSpace = &wire.Error{
+	Status: fasthttp.StatusInsufficientStorage, Code: wire.CodeStorageFull,
+	Detail: "the disk has no space for the backup, of which nothing is kept: make room on it",
 }
 
 // maxBackupPath is as long as one name may be on the usual filesystems.
