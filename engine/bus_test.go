@@ -162,6 +162,7 @@ func TestBusStatusFollowsOutcomes(t *testing.T) {
 		if _, err := r.EnableEndpoint(r.Context(), org, e.ID, someone); err != nil {
 			r.Fatalf("enable: %v", err)
 		}
+		status("before anything shows that there is one again", endpoint.SourceUnknown)
 		r.post(1)
 		r.settle()
 		status("when there is a bus again", endpoint.SourceActive)
