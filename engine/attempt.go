@@ -82,8 +82,10 @@ func (l *lane) deliver() {
 	defer sh.engine.deliveries.Done()
 	w := workers.Get().(*worker)
 	defer workers.Put(w)
+	began := time.Now()
 	for {
-		a, left := l.ring.take(&sh.engine.slots)
+		overdue := sh.engine.slots.hungry.Load() > 0 && time.Since(began) >= slotTurn
+		a, left := l.ring.take(&sh.engine.slots, overdue)
 		if a == nil {
 			if sh.engine.slots.release(left) {
 				sh.engine.wakeStarved()

@@ -160,7 +160,7 @@ func (l *lane) recall() {
 
 // takeBack is recall, except that what becomes ready next may start.
 func (l *lane) takeBack() {
-	unstarted := l.ring.empty()
+	unstarted := l.ring.empty(&l.shard.engine.slots)
 	for i := len(unstarted) - 1; i >= 0; i-- {
 		l.putBack(unstarted[i])
 	}

@@ -351,17 +351,17 @@ func TestSlotsGivenBackInBetween(t *testing.T) {
 		}
 	}
 	for held := range 4 { // another lane takes them all, and hangs
-		e.slots.admit(held/4, true)
+		e.slots.admit(held/4, false, true)
 	}
 	l := &lane{}
-	start := l.ring.fill([]*attempt{{}}, 1, &e.slots, func() {
+	start, _ := l.ring.fill([]*attempt{{}}, 1, &e.slots, func() {
 		release(3)
 		sh.starve(l)
 	})
 	if got, want := start, 1; got != want {
 		t.Errorf("given back before it waits: got %d starts, want %d", got, want)
 	}
-	start = l.ring.fill([]*attempt{{}}, 2, &e.slots, func() { sh.starve(l) })
+	start, _ = l.ring.fill([]*attempt{{}}, 2, &e.slots, func() { sh.starve(l) })
 	if got, want := start, 0; got != want {
 		t.Errorf("none is free: got %d starts, want %d", got, want)
 	}

@@ -277,4 +277,6 @@ func (w *world) check() {
 	}
 	w.rig.want("payloads in memory", w.rig.memory.used.Load(), int64(0))
 	w.rig.want("slots taken", w.rig.slots.used.Load(), int64(0))
+	w.rig.want("lanes that hold slots", w.rig.slots.lanes.Load(), int64(0))
+	w.rig.want("lanes that want slots", w.rig.slots.hungry.Load(), int64(0))
 }

@@ -56,12 +56,15 @@ func (l *lane) pump(now int64) {
 		l.launch(a)
 		ready = append(ready, a)
 	}
-	start := l.ring.fill(ready, limit, &l.shard.engine.slots, func() { l.shard.starve(l) })
+	start, hungry := l.ring.fill(ready, limit, &l.shard.engine.slots, func() { l.shard.starve(l) })
 	for range start {
 		l.shard.engine.deliveries.Add(1)
 		go l.deliver()
 	}
 	l.ask(s, now, len(ready) < room)
+	if hungry { // it is told of slots, but not of one that was left to somebody who went away
+		wake = min(wake, now+slotTurn.Milliseconds())
+	}
 	if l.nextDue > now { // otherwise it is being read, or waits its turn behind what was
 		wake = min(wake, l.nextDue)
 	}

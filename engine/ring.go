@@ -19,39 +19,54 @@ type ring struct {
 	running int        // how many do
 	stopped bool
 	healthy bool // the last attempt succeeded
+	hungry  bool // counted in slots.hungry
 }
 
 // fill appends attempts, sets the limit, and returns how many goroutines the
 // caller must start, for each of which it has taken a slot. If it gets fewer
 // slots than it wants, it calls starve, so that it is told of others, and tries
-// once more: one that was given back before that has woken nobody.
-func (r *ring) fill(more []*attempt, limit int, slots *slots, starve func()) (start int) {
+// once more: one that was given back before that has woken nobody. hungry says
+// that the lane has none at all.
+func (r *ring) fill(more []*attempt, limit int, slots *slots, starve func()) (start int, hungry bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ready = append(r.ready, more...)
 	r.limit = limit
-	for starved := false; !r.stopped && start < len(r.ready) && r.running < limit; {
-		switch {
-		case slots.admit(r.running, r.healthy):
+	refused := false
+	for !r.stopped && start < len(r.ready) && r.running < limit {
+		if slots.admit(r.running, r.hungry, r.healthy) {
 			r.running++
 			start++
-		case starved:
-			return start
-		default:
-			starve()
-			starved = true
+			continue
 		}
+		if refused {
+			break
+		}
+		starve()
+		refused = true
 	}
-	return start
+	r.goHungry(refused && r.running == 0, slots)
+	return start, r.hungry
+}
+
+// goHungry notes whether the lane wants a slot and holds none.
+func (r *ring) goHungry(hungry bool, slots *slots) {
+	switch {
+	case hungry && !r.hungry:
+		slots.hungry.Add(1)
+	case !hungry && r.hungry:
+		slots.hungry.Add(-1)
+	}
+	r.hungry = hungry
 }
 
 // take returns the next attempt, started now, or nil when the goroutine must
-// end: nothing is ready, the lane is stopped, or it has too many of them; then
-// left is how many go on.
-func (r *ring) take(slots *slots) (a *attempt, left int) {
+// end: nothing is ready, the lane is stopped, it has too many of them, or others
+// want the slot and it is overdue; then left is how many go on.
+func (r *ring) take(slots *slots, overdue bool) (a *attempt, left int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.ready) == 0 || r.stopped || r.running > r.limit || !slots.keep(r.running-1, r.healthy) {
+	if len(r.ready) == 0 || r.stopped || r.running > r.limit || !slots.keep(r.running-1, r.healthy, overdue) {
 		r.running--
 		return nil, r.running
 	}
@@ -69,9 +84,10 @@ func (r *ring) load() (ready, running int) {
 }
 
 // empty takes out the attempts that were ready and returns them, in order.
-func (r *ring) empty() (unstarted []*attempt) {
+func (r *ring) empty(slots *slots) (unstarted []*attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.goHungry(false, slots)
 	unstarted, r.ready = r.ready, nil
 	return unstarted
 }

@@ -438,6 +438,40 @@ func TestHangingEndpointsDoNotSlowAHealthyOne(t *testing.T) {
 	})
 }
 
+// G4: nor do those that take long and have much to do keep all slots for as long
+// as that takes, be there many for each of them or just one.
+func TestBusyEndpointsGiveSlotsBack(t *testing.T) {
+	for _, limit := range []int{160, 4} {
+		for _, shards := range []int{1, 8} {
+			script(t, func(o *Options) { o.MaxInFlight, o.Shards = limit, shards }, func(r *rig) {
+				late := r.endpoint("late", nil)
+				r.verb(ledger.Disable, late)
+				for i := range 4 {
+					r.endpoint(fmt.Sprint("e", i), nil)
+				}
+				r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+					if a.url == late.URL {
+						return 200, 10 * time.Millisecond, ""
+					}
+					return 200, time.Second, ""
+				}
+				r.post(50 * limit)
+				after(15 * time.Second)
+				r.want("slots taken", r.slots.used.Load(), int64(limit))
+				r.verb(ledger.Enable, late)
+				before := r.receiver.count()
+				r.post(50)
+				after(15 * time.Second)
+				what := fmt.Sprintf("of %d slots and %d shards", limit, shards)
+				r.want("succeeded at the late one, "+what, r.lane(late).Rows[delivery.Succeeded], uint64(50))
+				if got := r.receiver.count() - before - 50; got < 11*limit {
+					r.Errorf("arrivals at the others in 15 s, %s: got %d, want at least %d", what, got, 11*limit)
+				}
+			})
+		}
+	}
+}
+
 // G4: an endpoint that refuses everything at once is soon tried once a second,
 // long before its breaker opens, and at full speed again after one success.
 func TestFailingEndpointIsTriedSlowly(t *testing.T) {

@@ -161,9 +161,9 @@ func (sh *shard) drain(now int64) {
 		sh.touch(l)
 	}
 	if in.starved {
-		for _, l := range sh.starving {
-			l.starved = false
-			sh.touch(l)
+		for _, i := range rand.Perm(len(sh.starving)) { // or some would never be the first
+			sh.starving[i].starved = false
+			sh.touch(sh.starving[i])
 		}
 		clear(sh.starving)
 		sh.starving = sh.starving[:0]

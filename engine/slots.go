@@ -1,6 +1,9 @@
 package engine
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // slots bounds how many attempts are under way in the whole process. It is a
 // fuse, not a scheduler: an endpoint's own window is what normally bounds it.
@@ -9,18 +12,36 @@ import "sync/atomic"
 // last attempt succeeded, less than a sixteenth of them. So lanes whose
 // receivers hang cannot take the last slots from the others (G4).
 //
+// Nor can those that have much to do and whose receivers take it all: whoever
+// has a fair part leaves as many slots as there are lanes that were refused one
+// and hold none, and gives some back after a turn.
+//
 // A slot is held by a delivery goroutine for as long as it runs, never by
 // something that waits.
 type slots struct {
-	limit int64
-	used  atomic.Int64
-	lanes atomic.Int64 // that hold at least one
+	limit  int64
+	used   atomic.Int64
+	lanes  atomic.Int64 // that hold at least one
+	hungry atomic.Int64 // that were refused one and hold none
 }
 
-// admit takes a slot for a lane that holds some already.
-func (s *slots) admit(held int, healthy bool) bool {
+// slotTurn is for how long a slot can be held while others go without.
+const slotTurn = 200 * time.Millisecond
+
+// admit takes a slot for a lane that holds some already, or that is hungry.
+func (s *slots) admit(held int, hungry, healthy bool) bool {
+	room := s.limit
+	if others := s.hungry.Load(); others > 0 && !hungry {
+		lanes := s.lanes.Load() + others
+		if held == 0 {
+			lanes++ // its own
+		}
+		if int64(held) >= s.limit/lanes {
+			room -= others
+		}
+	}
 	used := s.used.Add(1)
-	if used <= s.limit/4*3 || used <= s.limit && int64(held) < s.part(healthy) {
+	if used <= s.limit/4*3 || used <= room && int64(held) < s.part(healthy) {
 		if held == 0 {
 			s.lanes.Add(1)
 		}
@@ -31,9 +52,16 @@ func (s *slots) admit(held int, healthy bool) bool {
 }
 
 // keep says whether a lane that has another attempt ready may go on with a slot
-// it has, while it holds others.
-func (s *slots) keep(others int, healthy bool) bool {
-	return s.used.Load() <= s.limit/4*3 || int64(others) < s.part(healthy)
+// it has, while it holds others; overdue says that it has had its turn.
+func (s *slots) keep(others int, healthy, overdue bool) bool {
+	used, hungry := s.used.Load(), s.hungry.Load()
+	switch {
+	case used <= s.limit/4*3:
+		return true
+	case overdue && used+hungry > s.limit && int64(others) >= s.limit/(s.lanes.Load()+hungry):
+		return false
+	}
+	return int64(others) < s.part(healthy)
 }
 
 func (s *slots) part(healthy bool) int64 {
