@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -20,6 +22,26 @@ type batch struct {
 	body  []byte
 	lines []int // for each event, the number of its line in the input, from 1
 	read  int   // bytes of the input that it stands for
+}
+
+// name puts the number of the line in the place of an event's index in the batch
+// in what the server has against it.
+func (b batch) name(refusal error) {
+	var p *problem
+	if !errors.As(refusal, &p) {
+		return
+	}
+	for i, m := range p.Errors {
+		index, field, inside := strings.Cut(strings.TrimPrefix(m.Pointer, "/"), "/")
+		n, err := strconv.Atoi(index)
+		if err != nil || n < 0 || n >= len(b.lines) {
+			continue
+		}
+		p.Errors[i].Pointer = fmt.Sprintf("line %d", b.lines[n])
+		if inside {
+			p.Errors[i].Pointer += ": /" + field
+		}
+	}
 }
 
 // batcher cuts an input into batches. Where it cuts depends on nothing but
@@ -169,6 +191,7 @@ func (o *sender) post(c *cli.Context, api *client, part batch, key string, total
 		idempotencyKey: fmt.Sprintf("%s-%d", key, part.lines[0]),
 	})
 	if err != nil {
+		part.name(err)
 		return fmt.Errorf("lines %d to %d: %w", part.lines[0], part.lines[len(part.lines)-1], err)
 	}
 	answer, err := parseObject(text)

@@ -99,11 +99,12 @@ func TestSendChecksLinesOfOneType(t *testing.T) {
 func TestSendStopsAtARefusedBatch(t *testing.T) {
 	a := serveAPI(t, func(r request, n int) (int, string) {
 		if n == 2 {
-			return 400, `{"title":"Bad Request","errors":[{"pointer":"/1/type","detail":"is missing"}]}`
+			return 400, `{"title":"Bad Request","errors":[{"pointer":"/1/type","detail":"is missing"},{"pointer":"/2","detail":"no JSON"},{"pointer":"/3","detail":"what"}]}`
 		}
 		return acceptLines(r)
 	})
-	runCommand(t, strings.Repeat("{}\n", 10), "send", "--file", "-", "--batch", "3").want(t, exitFailed, "3 accepted", "lines 4 to 6: bad request (400)\n  /1/type: is missing")
+	runCommand(t, "\n"+strings.Repeat("{}\n", 10), "send", "--file", "-", "--batch", "3").want(t, exitFailed, "3 accepted",
+		"lines 5 to 7: bad request (400)\n  line 6: /type: is missing\n  line 7: no JSON\n  /3: what\n")
 	if len(a.requests) != 2 {
 		t.Errorf("requests: got %d, want 2", len(a.requests))
 	}
