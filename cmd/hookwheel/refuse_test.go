@@ -43,6 +43,7 @@ func TestStartSaysWhatToDo(t *testing.T) {
 		{name: "a lost tail", fault: halve(".log"), want: "the end of the log is missing|--accept-data-loss"},
 		{name: "a damaged log", fault: flip(".log"), want: "|hookwheel restore takes a backup"},
 		{name: "a damaged manifest", fault: flip("MANIFEST"), want: "|hookwheel restore takes a backup"},
+		{name: "no manifest", fault: remove("db/MANIFEST-000001"), want: "MANIFEST|hookwheel restore takes a backup"},
 		{name: "an address of another machine", flags: "--listen 192.0.2.1:8420", want: "not an address of this machine|see --listen"},
 		{name: "one address for both", flags: "--listen " + address + " --admin-listen " + address, want: "another program has that address|with --admin-listen"},
 		{name: "a data directory that is a file", flags: "--data-dir /etc/passwd", want: "not a directory|see --data-dir"},

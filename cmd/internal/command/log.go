@@ -23,6 +23,7 @@ func newLogger(w io.Writer, format, level string) *slog.Logger {
 		panic("BUG: log level " + level) // the flag takes no other than slog knows
 	}
 	options.Level = least
+	options.ReplaceAttr = wordsOfError
 	switch format {
 	case "json":
 		return slog.New(slog.NewJSONHandler(jsonLines{w}, &options))
@@ -30,6 +31,15 @@ func newLogger(w io.Writer, format, level string) *slog.Logger {
 		return slog.New(newHumanHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, &options))
+}
+
+// wordsOfError shows of an error what it says: the text handler of slog shows all
+// it has, and those of the store carry the stacks of where they came from.
+func wordsOfError(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok {
+		return slog.String(a.Key, err.Error())
+	}
+	return a
 }
 
 // jsonLines writes lines of JSON that also do no harm on a terminal: slog leaves
@@ -66,7 +76,7 @@ func newHumanHandler(w io.Writer, options slog.HandlerOptions) slog.Handler {
 		if len(groups) == 0 && slices.Contains(builtin, a.Key) {
 			return slog.Attr{}
 		}
-		return a
+		return wordsOfError(groups, a)
 	}
 	out := &humanOutput{w: w}
 	return &humanHandler{slog.NewTextHandler(&out.line, &options), out}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -34,6 +36,27 @@ func TestLogInjection(t *testing.T) {
 			if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Given != strings.ToValidUTF8(hostile, "\ufffd\ufffd") && line.Given != hostile {
 				t.Errorf("json of %q: got %q, %v, want what was logged", hostile, line.Given, err)
 			}
+		}
+	}
+}
+
+// wordy is an error that says more when it is asked for everything.
+type wordy struct{ error }
+
+func (w wordy) Format(s fmt.State, _ rune) {
+	io.WriteString(s, w.Error())
+	if s.Flag('+') {
+		io.WriteString(s, "\nstack trace")
+	}
+}
+
+// Of an error the log has what it says, not where it came from.
+func TestLogOfErrors(t *testing.T) {
+	for _, format := range logFormats {
+		var out bytes.Buffer
+		newLogger(&out, format, "info").Error("write failed", "error", wordy{errors.New("disk full")})
+		if text := out.String(); !strings.Contains(text, "disk full") || strings.Contains(text, "stack") {
+			t.Errorf("%s: got %q, want that the disk is full, and no more", format, text)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net"
@@ -181,7 +182,7 @@ func (s *Server) startEngine(ctx context.Context) (master []byte, err error) {
 	o.Engine.Logger, o.Engine.Version = o.Logger, o.Build.Version
 	o.Engine.Log.Background = func(err error) { s.background.Store(&err) }
 	s.engine, err = engine.Open(ctx, o.Engine)
-	if errors.Is(err, wal.ErrCorrupt) {
+	if errors.Is(err, wal.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) { // a file of the store has gone
 		err = fmt.Errorf("%w\n%s", err, damaged)
 	}
 	debug.FreeOSMemory() // what only reading the store took
