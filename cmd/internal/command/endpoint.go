@@ -104,10 +104,7 @@ func (o *endpointFields) body(c *cli.Context) map[string]any {
 	for _, delay := range o.schedule {
 		schedule = append(schedule, delay.Milliseconds())
 	}
-	var limit any
-	if o.rate > 0 {
-		limit = map[string]any{"per_second": o.rate, "burst": o.burst}
-	}
+	limit := o.rateLimit(c)
 	body := map[string]any{}
 	for _, field := range []struct {
 		flag, name string
@@ -138,6 +135,22 @@ func (o *endpointFields) body(c *cli.Context) map[string]any {
 		}
 	}
 	return body
+}
+
+// rateLimit holds of the limit what was given: an update leaves the other half as
+// it is. 0 alone takes the limit away.
+func (o *endpointFields) rateLimit(c *cli.Context) any {
+	limit := map[string]any{}
+	if c.IsSet("rate-burst") {
+		limit["burst"] = o.burst
+	}
+	if o.rate == 0 && len(limit) == 0 {
+		return nil
+	}
+	if c.IsSet("rate-limit") {
+		limit["per_second"] = o.rate
+	}
+	return limit
 }
 
 // orNull is a number, or null where 0 stands for the server's default.
