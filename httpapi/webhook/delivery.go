@@ -245,7 +245,7 @@ func (a *api) retry(c *wire.Ctx) error {
 	}
 	err = a.engine.RetryDelivery(c.Context(), c.Organization, d.ID, c.Audit())
 	if errors.Is(err, ledger.ErrForbidden) {
-		return wire.BadRequest(wire.CodeConflict, "Only a delivery that is failed, exhausted or retrying can be retried, and not while it is being sent.").Because(err)
+		return wire.BadRequest(wire.CodeConflict, "Only a delivery that is failed, exhausted or retrying can be retried, and not while it is due or being sent.").Because(err)
 	}
 	if err != nil {
 		return err
