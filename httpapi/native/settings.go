@@ -144,19 +144,31 @@ func (s *settings) applyLists(e *endpoint.Endpoint) {
 	}
 }
 
-// check refuses zeros that were given: in an endpoint they stand for "absent".
+// check refuses zeros and empty texts that were given: in an endpoint they
+// stand for "absent".
 func (s *settings) check() error {
 	var faults []wire.Field
-	zero := func(field string, given, null bool, isZero bool) {
-		if given && !null && isZero {
-			faults = append(faults, wire.Field{Pointer: "/" + field, Detail: "must not be zero; null is the default"})
+	for _, f := range []struct {
+		name   string
+		isZero bool
+	}{
+		{"kind", isZero(s.Kind)}, {"payload_format", isZero(s.PayloadFormat)}, {"ordering", isZero(s.Ordering)},
+		{"state", isZero(s.State)}, {"secret", isZero(s.Secret)},
+		{"timeout_ms", isZero(s.Timeout)}, {"max_attempts", isZero(s.MaxAttempts)}, {"max_in_flight", isZero(s.MaxInFlight)},
+	} {
+		if f.isZero {
+			faults = append(faults, wire.Field{Pointer: "/" + f.name, Detail: notZero})
 		}
 	}
-	zero("timeout_ms", s.Timeout.Given, s.Timeout.Null, s.Timeout.Value == 0)
-	zero("max_attempts", s.MaxAttempts.Given, s.MaxAttempts.Null, s.MaxAttempts.Value == 0)
-	zero("max_in_flight", s.MaxInFlight.Given, s.MaxInFlight.Null, s.MaxInFlight.Value == 0)
 	if len(faults) > 0 {
 		return wire.Invalid(faults...)
 	}
 	return nil
+}
+
+const notZero = "must not be zero or empty; null is the default"
+
+func isZero[T comparable](p wire.Patch[T]) bool {
+	var zero T
+	return p.Given && !p.Null && p.Value == zero
 }

@@ -65,6 +65,9 @@ func (a *api) rotateSecret(c *wire.Ctx) error {
 		grace = time.Duration(*r.Grace) * time.Second
 	}
 	if r.Secret != nil {
+		if *r.Secret == "" {
+			return wire.Invalid(wire.Field{Pointer: "/secret", Detail: notZero})
+		}
 		given = secret.New(*r.Secret)
 	}
 	e, made, err := a.engine.RotateSecret(c.Context(), c.Organization, c.Param("id"), given, grace, c.Audit())
