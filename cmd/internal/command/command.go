@@ -15,6 +15,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,8 +52,9 @@ func Main(ctx context.Context, version string, args []string, stdin io.Reader, s
 		defer func() { _ = recover() }()
 	}
 	app := newApp(version)
-	app.Reader, app.Writer, app.ErrWriter = &input{ctx: ctx, from: stdin}, stdout, stderr
-	err := app.RunContext(ctx, args)
+	out := &output{to: stdout}
+	app.Reader, app.Writer, app.ErrWriter = &input{ctx: ctx, from: stdin}, out, stderr
+	err := cmp.Or(app.RunContext(ctx, args), out.err())
 	if err == nil {
 		return exitDone
 	}

@@ -6,8 +6,32 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"text/tabwriter"
 )
+
+// output is standard output that remembers that it failed, so that no verb ends
+// well whose result went nowhere: a table on a full disk, a secret that is shown
+// once. Safe for concurrent use if the writer is.
+type output struct {
+	to     io.Writer
+	failed atomic.Pointer[error] // the first one
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.to.Write(p)
+	if err != nil {
+		o.failed.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+func (o *output) err() error {
+	if failed := o.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
 
 // column is a column of a table: its title and the path of its value.
 type column struct{ title, path string }
@@ -72,8 +96,8 @@ func printInner(t *tabwriter.Writer, prefix string, o object) {
 }
 
 // newTable aligns cells in columns two spaces apart, without lines: people
-// read that, and grep and awk take it as well. Errors of the writer below
-// show when it is flushed, and are those of a standard output that has gone.
+// read that, and grep and awk take it as well. Errors of the writer below are
+// those of an output, which remembers them.
 func newTable(w io.Writer) *tabwriter.Writer {
 	return tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 }

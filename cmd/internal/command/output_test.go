@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode"
 )
@@ -103,3 +104,21 @@ func TestPrintTable(t *testing.T) {
 		t.Errorf("no rows: got %q, want %q", got, want)
 	}
 }
+
+// A result that could not be written is no success, however it is shown.
+func TestFullOutput(t *testing.T) {
+	serveAPI(t, func(request, int) (int, string) { return 200, `{"id":"ed_1","secret":"s","data":[{"id":"ed_1"}]}` })
+	for _, line := range []string{
+		"endpoint create https://x", "endpoint list", "endpoint list --json", "stats", "version", "--help", "endpoint --help",
+		"sign --secret abcdefghijklmnop output_test.go", "check ../../../testdata/store/v1/data",
+	} {
+		var errs bytes.Buffer
+		code := Main(t.Context(), "", append([]string{"hookwheel"}, strings.Fields(line)...), strings.NewReader(""), fullDisk{}, &errs)
+		result{code, "", errs.String()}.want(t, exitFailed, "", "no space left on device")
+	}
+}
+
+// fullDisk is a file that has no room for anything.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }

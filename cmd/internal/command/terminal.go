@@ -10,8 +10,11 @@ import (
 // terminal reports whether a person watches what is written to stream, or types
 // what is read from it.
 func terminal(stream any) bool {
-	if in, ok := stream.(*input); ok {
-		stream = in.from
+	switch s := stream.(type) {
+	case *input:
+		stream = s.from
+	case *output:
+		stream = s.to
 	}
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
