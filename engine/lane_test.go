@@ -143,6 +143,44 @@ func TestCancelOfWhatIsReady(t *testing.T) {
 	})
 }
 
+// G3: what was canceled before it was tried, and what had overtaken it, is not
+// sent when a lane that is made anew reads back from before it.
+func TestCanceledEventIsNotReadBack(t *testing.T) {
+	for _, restart := range []bool{true, false} {
+		script(t, nil, func(r *rig) {
+			var short atomic.Bool
+			short.Store(true)
+			r.receiver.answer = func(a arrival) (int, time.Duration, string) {
+				if short.Load() && strings.Contains(a.body, `"n":0}`) {
+					return -1, 10 * time.Millisecond, ""
+				}
+				return 200, 0, ""
+			}
+			e := r.endpoint("one", nil)
+			ids := r.post(3)
+			after(time.Second)
+			if err := r.CancelDelivery(context.Background(), org, r.delivery(e, ids[0]), ledger.Audit{}); err != nil {
+				r.Fatalf("cancel: %v", err)
+			}
+			after(time.Minute) // the lane is forgotten
+			short.Store(false)
+			if restart {
+				r.restart()
+			}
+			r.verb(ledger.Pause, e)
+			before := r.receiver.count()
+			r.post(1)
+			r.verb(ledger.Resume, e)
+			after(time.Minute)
+			what := fmt.Sprintf(", restart %v", restart)
+			r.want("arrivals after the resume"+what, r.receiver.count()-before, 1)
+			r.want("canceled"+what, r.lane(e).Rows[delivery.Canceled], uint64(1))
+			r.want("succeeded"+what, r.lane(e).Rows[delivery.Succeeded], uint64(3))
+			r.want("backlog"+what, r.lane(e).Backlog(), uint64(0))
+		})
+	}
+}
+
 // A retry that waits in a fifo line is not made early because the line ends.
 func TestFromFIFOToUnordered(t *testing.T) {
 	script(t, nil, func(r *rig) {

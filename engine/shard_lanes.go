@@ -64,8 +64,9 @@ func (sh *shard) lane(p int, ep endpoint.Key, owed wal.Pos) *lane {
 		return nil
 	}
 	l := newLane(sh, p, s, &known)
+	l.recheck = applied // beyond where it goes on there can be rows, also if it owes nothing
 	if known.Backlog() > 0 && (owed == 0 || known.Oldest != owed) {
-		l.behind, l.missed, l.recheck = true, applied, applied
+		l.behind, l.missed = true, applied
 	}
 	sh.lanes[id] = l
 	return l
