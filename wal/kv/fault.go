@@ -22,8 +22,9 @@ import (
 //  1. a failed write or sync of the WAL, see walFS, or manifest, which Pebble
 //     reports through Logger.Fatalf;
 //  2. failures in the background (flush, compaction) that go on for
-//     backgroundFailureLimit without one success in between, since Pebble
-//     repeats them for ever, while commits sooner or later block for ever.
+//     backgroundFailureLimit without one success, or one full disk, in between,
+//     since Pebble repeats them for ever, while commits sooner or later block for
+//     ever.
 //
 // A full disk in the background is no reason to end: Pebble goes on by itself
 // once there is space, and a restart would find the same disk. Whoever writes
@@ -54,6 +55,7 @@ type faults struct {
 	background struct {
 		sync.Mutex
 		since  time.Time // first failure after the last success; zero when all is well
+		broken time.Time // first of those in a row that are not for lack of space; else zero
 		last   error
 		logged time.Time
 	}
@@ -108,7 +110,12 @@ func (f *faults) backgroundError(err error) {
 	}
 	f.background.last = told
 	f.tell(told)
-	failing := now.Sub(f.background.since)
+	if errors.Is(err, syscall.ENOSPC) {
+		f.background.broken = time.Time{}
+	} else if f.background.broken.IsZero() {
+		f.background.broken = now
+	}
+	failing, broken := now.Sub(f.background.since), f.background.broken
 	say := now.Sub(f.background.logged) >= faultLogInterval
 	if say {
 		f.background.logged = now
@@ -118,8 +125,8 @@ func (f *faults) backgroundError(err error) {
 	if say {
 		f.log.Error("background write failed", "error", err, "remedy", remedy(err), "failing_for", failing, "count", f.backgroundErrors.Load())
 	}
-	if failing > backgroundFailureLimit && !errors.Is(err, syscall.ENOSPC) {
-		f.stop(fmt.Errorf("background writes have failed for %v: %w; %s, then start again", failing.Round(time.Second), err, remedy(err)))
+	if broke := now.Sub(broken); !broken.IsZero() && broke > backgroundFailureLimit {
+		f.stop(fmt.Errorf("background writes have failed for %v: %w; %s, then start again", broke.Round(time.Second), err, remedy(err)))
 	}
 }
 
@@ -128,7 +135,7 @@ func (f *faults) backgroundSuccess() {
 	defer f.background.Unlock()
 	if !f.background.since.IsZero() {
 		f.log.Info("background writes succeed again", "failed_for", time.Since(f.background.since))
-		f.background.since = time.Time{}
+		f.background.since, f.background.broken = time.Time{}, time.Time{}
 		f.tell(nil)
 	}
 }

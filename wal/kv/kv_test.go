@@ -291,12 +291,14 @@ func TestBackgroundFailures(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		err   error
+		later error // instead of err from 35 s on
 		heal  bool
 		fatal bool
 	}{
-		{"lasting", syscall.EIO, false, true},
-		{"healed in between", syscall.EIO, true, false},
-		{"full disk", fmt.Errorf("write: %w", syscall.ENOSPC), false, false},
+		{"lasting", syscall.EIO, nil, false, true},
+		{"healed in between", syscall.EIO, nil, true, false},
+		{"full disk", fmt.Errorf("write: %w", syscall.ENOSPC), nil, false, false},
+		{"after a full disk", syscall.ENOSPC, syscall.EIO, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -311,12 +313,16 @@ func TestBackgroundFailures(t *testing.T) {
 				fatal := func() (fatal bool) {
 					defer func() { fatal = recover() != nil }()
 					for i := range 400 {
-						f.backgroundError(c.err)
+						err := c.err
+						if c.later != nil && i >= 350 {
+							err = c.later
+						}
+						f.backgroundError(err)
 						if f.degraded() == "" {
 							t.Error("failing, but not degraded")
 						}
-						if !errors.Is(told, c.err) || !strings.Contains(told.Error(), "the disk") {
-							t.Errorf("told: got %v, want %v and what to do", told, c.err)
+						if !errors.Is(told, err) || !strings.Contains(told.Error(), "the disk") {
+							t.Errorf("told: got %v, want %v and what to do", told, err)
 						}
 						if c.heal && i == 200 {
 							f.backgroundSuccess()

@@ -20,7 +20,7 @@ import (
 // the directories of this process, of which engine and API know nothing.
 func (s *Server) backups() *wire.Dialect {
 	return &wire.Dialect{
-		Name: "backups", Prefixes: []string{"/v1/backups"}, Render: wire.Problem,
+		Name: "backups", Prefixes: []string{"/v1/backups"}, Render: wire.Problem, StrictQuery: true,
 		Routes: []wire.Route{{Method: "POST", Pattern: "/v1/backups", Scope: auth.Admin, Handle: s.backUp, Once: true}},
 	}
 }
