@@ -166,9 +166,13 @@ var dashes = strings.NewReplacer(`" for flag -`, `" for flag --`, `" for -`, `" 
 // none, on the command line and in the environment.
 var notBoolean = regexp.MustCompile(`(invalid boolean value .*|as bool value from .*): (parse error|strconv\.ParseBool: .*)`)
 
+// wrongSecret is what the flag package says of a list of secrets, which it shows.
+var wrongSecret = regexp.MustCompile(`(invalid value|could not parse) ".*" (for flag --(signing-)?secrets?:|from environment variable "\w*SECRETS?")`)
+
 // refuseFlag words what the flag package found wrong.
 func refuseFlag(c *cli.Context, err error, _ bool) error {
 	text := dashes.Replace(err.Error())
+	text = wrongSecret.ReplaceAllString(text, "$1, not shown here, $2")
 	text = notBoolean.ReplaceAllString(text, "$1: expected true or false")
 	hint := ""
 	if name, unknown := strings.CutPrefix(text, "flag provided but not defined: -"); unknown {

@@ -256,6 +256,21 @@ func TestWrongKeyIsRefused(t *testing.T) {
 	}
 }
 
+// Nor is a list of secrets shown that has a mistake in it.
+func TestWrongSecretsAreNotShown(t *testing.T) {
+	for _, line := range []string{"connector set --signing-secrets whsec_s,", "verify --secret whsec_s,,x --header a:b -", "connector set"} {
+		if line == "connector set" {
+			t.Setenv("HOOKWHEEL_CONNECTOR_SET_SIGNING_SECRETS", "whsec_s,")
+		}
+		r := runCommand(t, "", strings.Fields(line)...)
+		r.want(t, exitUsage, "", "not shown here")
+		r.want(t, exitUsage, "", "is empty")
+		if strings.Contains(r.errors, "whsec_s") {
+			t.Errorf("%s: got %q, want no secret", line, r.errors)
+		}
+	}
+}
+
 func TestArity(t *testing.T) {
 	for _, test := range []struct {
 		usage       string
