@@ -90,6 +90,9 @@ type settings struct {
 // apply changes an endpoint to what the settings say.
 func (s *settings) apply(e *endpoint.Endpoint) error {
 	if s.URL != nil {
+		if e.Name == wire.Host(e.URL) { // also of a new one; a name that was given elsewhere stays
+			e.Name = wire.Host(*s.URL)
+		}
 		e.URL = *s.URL
 	}
 	if s.Description != nil {

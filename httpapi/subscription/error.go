@@ -25,7 +25,7 @@ type fieldFault struct {
 
 // fieldNames are the engine's fields in the terms of this dialect.
 var fieldNames = map[string]string{
-	"url": "endpoint_url", "name": "endpoint_url", "event_types": "topic",
+	"url": "endpoint_url", "event_types": "topic",
 	"secret": "secret_key", "signatures": "secret_key", // a bearer token is a scheme with rules of its own
 }
 

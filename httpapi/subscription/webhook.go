@@ -1,7 +1,6 @@
 package subscription
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -109,7 +108,7 @@ func (a *api) create(c *wire.Ctx) error {
 		return wire.Invalid(faults...)
 	}
 	spec := &endpoint.Endpoint{
-		Origin: "subscription", Livemode: c.Principal.Livemode, Name: host(*r.EndpointURL), URL: *r.EndpointURL,
+		Origin: "subscription", Livemode: c.Principal.Livemode, Name: wire.Host(*r.EndpointURL), URL: *r.EndpointURL,
 		Signatures: []string{"standard"}, Spans: []endpoint.Span{{EventTypes: []string{*r.Topic}}},
 	}
 	var given secret.Secret
@@ -121,15 +120,6 @@ func (a *api) create(c *wire.Ctx) error {
 		return err
 	}
 	return c.JSON(fasthttp.StatusCreated, viewOf(made))
-}
-
-// host is what a subscription is called where endpoints have names.
-func host(endpointURL string) string {
-	u, err := url.Parse(endpointURL)
-	if err != nil {
-		return "" // the engine says what is wrong with it
-	}
-	return u.Hostname()
 }
 
 // isToken reports whether a text can be sent as a bearer token.
