@@ -21,7 +21,7 @@ func benchCommand() *cli.Command {
 	var o scenario.Options
 	var asJSON, asMarkdown bool
 	f := flagsOf("bench").in("Benchmark")
-	f.words(&o.Only, "only", "run these `SCENARIOS`, of "+strings.Join(scenario.Names(), ", ")+"; none = all that take seconds")
+	f.choices(&o.Only, "only", "run these `SCENARIOS`, of "+strings.Join(scenario.Names(), ", ")+"; none = all that take seconds", scenario.Names())
 	f.toggle(&o.Long, "long", "run also the scenarios that take minutes, and show how costs grow")
 	f.number(&o.Scale, "scale", "make endpoints, backlogs and the like so many times as large, for a quick look with a `FACTOR` below 1", 1, 0.0001, 1, "")
 	f.integer(&o.Runs, "runs", "take the median of `N` runs of each", 3, 1, 99, "")

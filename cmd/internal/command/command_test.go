@@ -219,6 +219,8 @@ func TestUsageErrors(t *testing.T) {
 		{"sign x", "--secret is needed"},
 		{"verify --secret x y", "--secret and --header are needed"},
 		{"completion tcsh", "expected one of bash, fish, zsh"},
+		{"bench --only nope", `"nope": expected some of end-to-end, `},
+		{"torture --scenario kill,nope", `"nope": expected some of steady, kill, `},
 		{"key create --expires 1h name", "--scopes is needed"},
 		{"client create name", "--scopes is needed"},
 		{"organization delete org_1", "this cannot be undone, and no terminal is there to ask for confirmation: give --yes"},

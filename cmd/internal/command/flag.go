@@ -273,6 +273,16 @@ func (f *flagSet) words(dst *[]string, name, usage string) {
 	}, verbatim)
 }
 
+// choices adds a list of some of the given words.
+func (f *flagSet) choices(dst *[]string, name, usage string, words []string) {
+	list(f, dst, name, usage, ",", nil, func(text string) (string, error) {
+		if !slices.Contains(words, text) {
+			return "", errors.New("expected some of " + strings.Join(words, ", "))
+		}
+		return text, nil
+	}, verbatim)
+}
+
 // toggle adds a flag without a value, off unless given.
 func (f *flagSet) toggle(dst *bool, name, usage string) {
 	f.flags = append(f.flags, &cli.BoolFlag{

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strconv"
 	"time"
@@ -28,24 +29,26 @@ func (l *listing) run(c *cli.Context, path string, query url.Values, cols []colu
 	if err != nil {
 		return err
 	}
-	if l.json {
-		return api.pages(c.Context, path, query, l.limit, func(rows []object) error {
+	var table []object // its columns are as wide as the widest row wants them
+	more, err := api.pages(c.Context, path, query, l.limit, func(rows []object) error {
+		if l.json {
 			return l.printRows(c.App.Writer, cols, rows)
-		})
-	}
-	var all []object
-	err = api.pages(c.Context, path, query, l.limit, func(rows []object) error {
-		all = append(all, rows...)
+		}
+		table = append(table, rows...)
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil && !l.json {
+		err = l.printRows(c.App.Writer, cols, table)
 	}
-	return l.printRows(c.App.Writer, cols, all)
+	if err == nil && more {
+		fmt.Fprintf(c.App.ErrWriter, "there are more than these %d: --limit 0 shows all\n", l.limit)
+	}
+	return err
 }
 
-// pages hands the pages of a list to show, limit rows in all; 0 = all.
-func (c *client) pages(ctx context.Context, path string, query url.Values, limit int, show func([]object) error) error {
+// pages hands the pages of a list to show, limit rows in all, and tells whether
+// there are more; 0 = all.
+func (c *client) pages(ctx context.Context, path string, query url.Values, limit int, show func([]object) error) (more bool, err error) {
 	if query == nil {
 		query = url.Values{}
 	}
@@ -57,23 +60,23 @@ func (c *client) pages(ctx context.Context, path string, query url.Values, limit
 		query.Set("limit", strconv.Itoa(size))
 		text, err := c.get(ctx, path, query)
 		if err != nil {
-			return err
+			return false, err
 		}
 		page, err := parseObject(text)
 		if err != nil {
-			return err
+			return false, err
 		}
 		rows, err := page.objects("data")
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := show(rows); err != nil {
-			return err
+			return false, err
 		}
 		shown += len(rows)
 		next := page.text("next_cursor")
 		if next == "" || limit > 0 && shown >= limit {
-			return nil
+			return next != "", nil
 		}
 		query.Set("after", next)
 	}

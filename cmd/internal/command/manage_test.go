@@ -145,6 +145,9 @@ func TestListFollowsPages(t *testing.T) {
 		if want := fmt.Sprintf(`{"id":"evt_%d"}`, test.rows-1); lines[len(lines)-1] != want {
 			t.Errorf("--limit %s: last row: got %s, want %s", test.limit, lines[len(lines)-1], want)
 		}
+		if told := strings.Contains(r.errors, "more than these "+test.limit); told != (test.rows < total) {
+			t.Errorf("--limit %s: got %q on standard error", test.limit, r.errors)
+		}
 	}
 }
 

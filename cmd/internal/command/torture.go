@@ -16,7 +16,7 @@ func tortureCommand() *cli.Command {
 	var asJSON bool
 	var seed int
 	f := flagsOf("torture").in("Torture")
-	f.words(&o.Only, "scenario", "run these `SCENARIOS`, of "+strings.Join(torture.Names(), ", ")+"; none = all")
+	f.choices(&o.Only, "scenario", "run these `SCENARIOS`, of "+strings.Join(torture.Names(), ", ")+"; none = all", torture.Names())
 	f.toggle(&o.Long, "long", "run them as often and as long as a release deserves, which takes an hour or more")
 	f.integer(&seed, "seed", "take what is random from `N`, to repeat a run; 0 = any", 0, 0, 1<<31, "")
 	f.text(&o.Dir, "dir", "make directories in `DIR`, on the disk that is to be tried; none = the system's for temporary files", "", nil)
