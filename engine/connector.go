@@ -22,16 +22,20 @@ const connectorObject = "connectors/stripe"
 // SetStripeConnector sets up or replaces the Stripe connector of an
 // organization. secrets are those that Stripe made for its webhooks to this
 // server, at least one; nil leaves those that there are. A secret that is there
-// already stays the same object. The error may be *InvalidError, about
-// signing_secrets/<i>, or ledger.ErrNotFound.
-func (e *Engine) SetStripeConnector(ctx context.Context, org string, secrets []secret.Secret, enabled bool, audit ledger.Audit) (*ledger.Organization, error) {
+// already stays the same object. enabled nil leaves it as it is, and enables a new
+// one. The error may be *InvalidError, about signing_secrets/<i>, or
+// ledger.ErrNotFound.
+func (e *Engine) SetStripeConnector(ctx context.Context, org string, secrets []secret.Secret, enabled *bool, audit ledger.Audit) (*ledger.Organization, error) {
 	if err := checkConnectorSecrets(secrets); err != nil {
 		return nil, err
 	}
 	return e.UpdateOrganization(ctx, org, func(o *ledger.Organization) error {
-		next := &ledger.StripeConnector{Enabled: enabled}
+		next := ledger.StripeConnector{Enabled: true}
 		if o.Connectors.Stripe != nil {
-			next.Secrets = o.Connectors.Stripe.Secrets
+			next = *o.Connectors.Stripe
+		}
+		if enabled != nil {
+			next.Enabled = *enabled
 		}
 		if secrets != nil {
 			var err error
@@ -42,7 +46,7 @@ func (e *Engine) SetStripeConnector(ctx context.Context, org string, secrets []s
 		if len(next.Secrets) == 0 {
 			return invalid("signing_secrets", "must have at least one")
 		}
-		o.Connectors.Stripe = next
+		o.Connectors.Stripe = &next
 		return nil
 	}, 0, audit)
 }

@@ -26,7 +26,7 @@ func secretsOf(texts ...string) (list []secret.Secret) {
 // connector sets acme's connector up and returns the ids of its secrets.
 func (o *office) connector(secrets []secret.Secret, enabled bool) (ids []string) {
 	o.t.Helper()
-	org, err := o.SetStripeConnector(o.t.Context(), acme, secrets, enabled, someone)
+	org, err := o.SetStripeConnector(o.t.Context(), acme, secrets, &enabled, someone)
 	if err != nil {
 		o.t.Fatalf("set connector: %v", err)
 	}
@@ -120,11 +120,11 @@ func TestStripeConnectorRefuses(t *testing.T) {
 		{"bad ones", secretsOf("", "short", "0123456789abcdef", "0123456789abcdef", "0123456789\nabcdef", secret.NewAsymmetric().Reveal()),
 			[]string{"signing_secrets/0", "signing_secrets/1", "signing_secrets/3", "signing_secrets/4", "signing_secrets/5"}},
 	} {
-		if _, err := o.SetStripeConnector(t.Context(), acme, tt.secrets, true, someone); !slices.Equal(fieldsOf(err), tt.want) {
+		if _, err := o.SetStripeConnector(t.Context(), acme, tt.secrets, nil, someone); !slices.Equal(fieldsOf(err), tt.want) {
 			t.Errorf("%s: got %v, want faults of %v", tt.name, err, tt.want)
 		}
 	}
-	if _, err := o.SetStripeConnector(t.Context(), "org_none", secretsOf("0123456789abcdef"), true, someone); !errors.Is(err, ledger.ErrNotFound) {
+	if _, err := o.SetStripeConnector(t.Context(), "org_none", secretsOf("0123456789abcdef"), nil, someone); !errors.Is(err, ledger.ErrNotFound) {
 		t.Errorf("unknown organization: got %v, want %v", err, ledger.ErrNotFound)
 	}
 }

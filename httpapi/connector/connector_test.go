@@ -35,7 +35,7 @@ type stripe struct {
 // open is an engine where acme has a connector.
 func open(t testing.TB) *engine.Engine {
 	e := apitest.Open(t)
-	if _, err := e.SetStripeConnector(context.Background(), "org_acme", []secret.Secret{secret.New(signingSecret)}, true, ledger.Audit{}); err != nil {
+	if _, err := e.SetStripeConnector(context.Background(), "org_acme", []secret.Secret{secret.New(signingSecret)}, nil, ledger.Audit{}); err != nil {
 		t.Fatal(err)
 	}
 	return e

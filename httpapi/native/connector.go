@@ -43,7 +43,7 @@ func (a *api) getStripeConnector(c *wire.Ctx) error {
 
 type connectorRequest struct {
 	Secrets *[]string `json:"signing_secrets"` // all of them; absent = those that there are
-	Enabled *bool     `json:"enabled"`         // default true
+	Enabled *bool     `json:"enabled"`         // absent = as it is; a new one is enabled
 }
 
 // putStripeConnector sets the connector up, or replaces it.
@@ -67,7 +67,7 @@ func (a *api) putStripeConnector(c *wire.Ctx) error {
 	if o.Connectors.Stripe == nil {
 		status = fasthttp.StatusCreated
 	}
-	if o, err = a.engine.SetStripeConnector(c.Context(), o.ID, secrets, r.Enabled == nil || *r.Enabled, c.Audit()); err != nil {
+	if o, err = a.engine.SetStripeConnector(c.Context(), o.ID, secrets, r.Enabled, c.Audit()); err != nil {
 		return wire.Absent(err, "organization")
 	}
 	return showConnector(c, status, o)

@@ -59,7 +59,7 @@ type Engine interface {
 	CreateClient(ctx context.Context, org string, spec *ledger.Client, audit ledger.Audit) (*ledger.Client, secret.Secret, error)
 	DeleteClient(ctx context.Context, org, id string, audit ledger.Audit) error
 
-	SetStripeConnector(ctx context.Context, org string, secrets []secret.Secret, enabled bool, audit ledger.Audit) (*ledger.Organization, error)
+	SetStripeConnector(ctx context.Context, org string, secrets []secret.Secret, enabled *bool, audit ledger.Audit) (*ledger.Organization, error)
 	DeleteStripeConnector(ctx context.Context, org string, audit ledger.Audit) error
 }
 

@@ -217,6 +217,7 @@ func TestUsageErrors(t *testing.T) {
 		{"listen --types a", "--types and --public-url are for the endpoint of --create"},
 		{"listen --address 9000", "expected an address"},
 		{"sign x", "--secret is needed"},
+		{"endpoint rotate --secret= ed_1", "is empty"},
 		{"verify --secret x y", "--secret and --header are needed"},
 		{"completion tcsh", "expected one of bash, fish, zsh"},
 		{"bench --only nope", `"nope": expected some of end-to-end, `},

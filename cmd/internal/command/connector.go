@@ -34,12 +34,15 @@ func connectorSet() *cli.Command {
 	)
 	f := flagsOf("connector set").in("Connector")
 	f.words(&secrets, "signing-secrets", "all `SECRETS` that Stripe shows for its endpoints of this server: whsec_…; none = those that are set already")
-	f.toggle(&disable, "disable", "answer Stripe, and drop what it sends")
+	f.toggle(&disable, "disable", "answer Stripe, and drop what it sends; --disable=false takes it in again")
 	return &cli.Command{
 		Name: "set", Usage: "set it up or replace it",
 		Flags: o.flags(f),
 		Action: func(c *cli.Context) error {
-			body := map[string]any{"enabled": !disable}
+			body := map[string]any{}
+			if c.IsSet("disable") {
+				body["enabled"] = !disable
+			}
 			if len(secrets) > 0 {
 				body["signing_secrets"] = secrets
 			}

@@ -280,7 +280,7 @@ func endpointRotate() *cli.Command {
 	)
 	f := flagsOf("endpoint rotate").in("Rotation")
 	f.duration(&grace, "grace", "`TIME` for which the old secret signs as well", day, 0, 30*day, "")
-	f.text(&secret, "secret", "the new `SECRET`; without one, the server makes it", "", nil)
+	f.text(&secret, "secret", "the new `SECRET`; without one, the server makes it", "", checkGiven)
 	return &cli.Command{
 		Name: "rotate", Usage: "give it a new signing secret and show that, once", ArgsUsage: "ID",
 		Flags: o.flags(f),

@@ -265,12 +265,15 @@ func (v *values[T]) String() string {
 
 // words adds a list of words, none of them empty.
 func (f *flagSet) words(dst *[]string, name, usage string) {
-	list(f, dst, name, usage, ",", nil, func(text string) (string, error) {
-		if text == "" {
-			return "", errors.New("is empty")
-		}
-		return text, nil
-	}, verbatim)
+	list(f, dst, name, usage, ",", nil, func(text string) (string, error) { return text, checkGiven(text) }, verbatim)
+}
+
+// checkGiven refuses the empty text, as a shell variable that is not set has it.
+func checkGiven(text string) error {
+	if text == "" {
+		return errors.New("is empty")
+	}
+	return nil
 }
 
 // choices adds a list of some of the given words.
