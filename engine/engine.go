@@ -158,7 +158,7 @@ func (e *Engine) shardOf(p int, ep endpoint.Key) *shard {
 // handed over: its outcomes may have been in the log already, and only the rows
 // know.
 func (e *Engine) resume(p int) {
-	var owing ledger.Applied
+	owing := ledger.Applied{UpTo: e.ledger.Applied(p)}
 	e.ledger.Lanes(p, func(ep *endpoint.Endpoint, known *ledger.Lane) {
 		if ep.Sends() && known.Backlog()+known.Waiting() > 0 {
 			owing.Endpoints = append(owing.Endpoints, ep)
@@ -201,7 +201,7 @@ func (e *Engine) hand(p int, what *ledger.Applied) {
 	}
 	for n, part := range parts {
 		if !part.empty() {
-			part.p = p
+			part.p, part.upTo = p, what.UpTo
 			parts[n] = part.likeIt()
 			e.shards[n].leave(func(in *inboxes) { in.applied = append(in.applied, part) })
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hookwheel/hookwheel/engine/endpoint"
 	"github.com/hookwheel/hookwheel/engine/ledger"
+	"github.com/hookwheel/hookwheel/wal"
 )
 
 // inbox is what others leave for the loop, in the order in which it was left
@@ -32,6 +33,7 @@ type inboxes struct {
 // appliedPart is what one group of records means for one shard.
 type appliedPart struct {
 	p         int
+	upTo      wal.Pos // the last record of the group
 	endpoints []*endpoint.Endpoint
 	owed      []ledger.Owed
 	settled   []ledger.Settled

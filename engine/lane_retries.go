@@ -14,7 +14,8 @@ import (
 // after it looked is not in there.
 //
 // A fifo lane wants to know who is first in line, due or not; for another, what
-// is not due stays in the index.
+// is not due stays in the index. So does, for a fifo lane, what was put in line
+// by a record that it was not told of yet: events can come before that.
 func (l *lane) loaded(r *loadResult, now int64) {
 	fifo := l.settings.Load().fifo()
 	l.loading, l.more = false, r.more && fifo
@@ -26,6 +27,10 @@ func (l *lane) loaded(r *loadResult, now int64) {
 		w := &r.found[i]
 		a := &attempt{lane: l, Ref: w.Ref, retried: true, due: w.At, place: w.Queue}
 		if _, open := l.open[a.key()]; open {
+			continue
+		}
+		if fifo && a.place > l.shard.told[l.p] {
+			l.more = false // apply's word of it, and of what is behind it, makes the lane look again
 			continue
 		}
 		if l.waits(w.At, now) && !fifo {

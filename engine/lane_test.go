@@ -126,6 +126,63 @@ func TestFIFOHeadByHand(t *testing.T) {
 	}
 }
 
+// G5: what is put back in line by hand goes behind an event that came before,
+// also when the reader finds it in the index before the lane is told of either.
+func TestFIFOLineThatIsNotToldYet(t *testing.T) {
+	script(t, nil, func(r *rig) {
+		var arrived atomic.Int32
+		r.receiver.answer = func(arrival) (int, time.Duration, string) {
+			switch arrived.Add(1) {
+			case 1:
+				return 500, 0, ""
+			case 2:
+				return -1, 2 * time.Second, "" // the end of which makes the lane look into the index
+			}
+			return 200, 0, ""
+		}
+		e := r.endpoint("one", func(e *endpoint.Endpoint) { e.Ordering, e.MaxAttempts = endpoint.FIFO, 1 })
+		ids := r.post(2)
+		after(time.Second)
+		if err := r.CancelDelivery(context.Background(), org, r.delivery(e, ids[1]), ledger.Audit{}); err != nil {
+			r.Fatalf("cancel: %v", err)
+		}
+
+		r.recovered.Store(false) // what is applied from here on is told below
+		ids = append(ids, r.post(1)...)
+		if err := r.RetryDelivery(context.Background(), org, r.delivery(e, ids[0]), ledger.Audit{}); err != nil {
+			r.Fatalf("retry: %v", err)
+		}
+		after(5 * time.Second)
+		r.want("arrivals before the lane is told", r.receiver.count(), 2)
+
+		p := r.ledger.PartitionOf(org)
+		told := ledger.Applied{UpTo: r.ledger.Applied(p)}
+		for _, id := range []string{ids[0], ids[2]} {
+			at, err := r.locate(org, r.delivery(e, id))
+			if err != nil {
+				r.Fatalf("locate: %v", err)
+			}
+			if at.found {
+				told.Requeued = append(told.Requeued, ledger.Due{Ref: at.Ref, At: at.row.Next})
+				continue
+			}
+			ev, err := r.ledger.EventAt(p, at.Pos)
+			if err != nil {
+				r.Fatalf("event: %v", err)
+			}
+			told.Owed = append(told.Owed, ledger.Owed{Endpoint: e.Key, Pos: at.Pos, Event: ev, Matched: 1})
+		}
+		r.hand(p, &told)
+		r.recovered.Store(true)
+		after(time.Second)
+		var got []string
+		for _, a := range r.receiver.arrivals() {
+			got = append(got, a.id)
+		}
+		r.want("arrivals", fmt.Sprint(got), fmt.Sprint([]string{ids[0], ids[1], ids[2], ids[0]}))
+	})
+}
+
 // A delivery that is canceled while it is ready, but was not started, is not.
 func TestCancelOfWhatIsReady(t *testing.T) {
 	script(t, nil, func(r *rig) {

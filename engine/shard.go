@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hookwheel/hookwheel/engine/wheel"
+	"github.com/hookwheel/hookwheel/wal"
 )
 
 // shard owns the lanes of a fixed part of all endpoints and runs the loop that
@@ -30,6 +31,7 @@ type shard struct {
 	dirty     []*lane
 	starving  []*lane
 	outboxes  []*outbox // by partition
+	told      []wal.Pos // by partition: it knows what concerns it in the records up to here
 	reclaimAt int64     // see reclaim
 	stopping  bool
 	ending    bool          // stopping, and no attempt is under way any more
@@ -41,6 +43,7 @@ func newShard(e *Engine, n int, now int64) *shard {
 	sh := &shard{engine: e, n: n, done: make(chan struct{}), lanes: make(map[laneID]*lane), wheel: wheel.New[*lane](now)}
 	sh.inbox.wake = make(chan struct{}, 1)
 	sh.reader = reader{shard: sh, wake: make(chan struct{}, 1)}
+	sh.told = make([]wal.Pos, e.ledger.Partitions())
 	for p := range e.ledger.Partitions() {
 		sh.outboxes = append(sh.outboxes, &outbox{shard: sh, p: p, owner: e.owners[p]})
 	}
@@ -207,6 +210,7 @@ func (sh *shard) tookLoaded(r *loadResult, now int64) {
 }
 
 func (sh *shard) apply(part *appliedPart) {
+	sh.told[part.p] = part.upTo
 	for _, e := range part.endpoints {
 		sh.changed(part.p, e)
 	}
