@@ -13,22 +13,23 @@ import (
 // space only as the original changes. Of several at once one is made at a time.
 //
 // To restore is to Open it. What lies in the data directory beside the log, the
-// master key above all, is not part of it. One that fails is removed again; one
-// that a crash interrupted lacks its format file, and Open refuses it.
-func (s *Store) Checkpoint(dir string) error {
+// master key above all, is not part of it. When everything is copied, seal has
+// the last word. One that fails is removed again; one that a crash interrupted
+// lacks its format file, and Open refuses it.
+func (s *Store) Checkpoint(dir string, seal func() error) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.leave()
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
-	if err := s.checkpoint(dir); err != nil {
+	if err := s.checkpoint(dir, seal); err != nil {
 		return fmt.Errorf("checkpoint to %s: %w", dir, err)
 	}
 	return nil
 }
 
-func (s *Store) checkpoint(dir string) error {
+func (s *Store) checkpoint(dir string, seal func() error) error {
 	if exists, err := s.fs.Exists(dir); err != nil {
 		return err
 	} else if exists {
@@ -37,7 +38,7 @@ func (s *Store) checkpoint(dir string) error {
 	if err := s.fs.MkdirAll(dir); err != nil {
 		return err
 	}
-	if err := s.copyTo(dir); err != nil {
+	if err := s.copyTo(dir, seal); err != nil {
 		// What is left would keep tables on disk that the log drops.
 		return errors.Join(err, s.fs.RemoveAll(dir))
 	}
@@ -45,7 +46,7 @@ func (s *Store) checkpoint(dir string) error {
 }
 
 // copyTo fills an empty directory.
-func (s *Store) copyTo(dir string) error {
+func (s *Store) copyTo(dir string, seal func() error) error {
 	end := Pos(s.published.Load()) // the copy has at least this
 	if err := s.db.Checkpoint(s.fs.Join(dir, "db")); err != nil {
 		return err
@@ -58,6 +59,9 @@ func (s *Store) copyTo(dir string) error {
 		return errors.Join(err, h.close())
 	}
 	if err := h.close(); err != nil {
+		return err
+	}
+	if err := seal(); err != nil {
 		return err
 	}
 	f := format{Version: formatVersion, Partitions: s.Partitions(), Hash: hashName}

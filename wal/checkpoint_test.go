@@ -42,7 +42,7 @@ func TestCheckpointUnderLoad(t *testing.T) {
 		}
 		dir := fmt.Sprintf("/backup/%d", n)
 		want := acked.Load()
-		if err := s.Checkpoint(dir); err != nil {
+		if err := s.Checkpoint(dir, sealed); err != nil {
 			t.Fatal(err)
 		}
 		c := open(t, Options{Dir: dir, FS: s.fs})
@@ -60,7 +60,7 @@ func TestCheckpointUnderLoad(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	if err := s.Checkpoint("/backup/0"); !errors.Is(err, fs.ErrExist) {
+	if err := s.Checkpoint("/backup/0", sealed); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("checkpoint over an existing directory: got %v, want %v", err, fs.ErrExist)
 	}
 }
@@ -73,7 +73,7 @@ func TestCheckpointsAtOnce(t *testing.T) {
 	const n = 8
 	results := make(chan error, n)
 	for range n {
-		go func() { results <- s.Checkpoint("/backup") }()
+		go func() { results <- s.Checkpoint("/backup", sealed) }()
 	}
 	made := 0
 	for range n {
@@ -103,7 +103,7 @@ func TestInterruptedCheckpointIsRefused(t *testing.T) {
 		}
 		return nil
 	})
-	if err := s.Checkpoint("/backup"); err == nil {
+	if err := s.Checkpoint("/backup", sealed); err == nil {
 		t.Fatal("checkpoint: got no error")
 	}
 	disk.Inject(nil)
@@ -112,11 +112,13 @@ func TestInterruptedCheckpointIsRefused(t *testing.T) {
 	}
 }
 
+func sealed() error { return nil }
+
 // A copy that fails, wherever it does, leaves nothing behind: not what holds on
 // to tables that the log drops, nor a name that the next one then cannot have.
 // Nor does it end the process, which a failure of the log itself would (G10).
 func TestFailedCheckpointLeavesNothing(t *testing.T) {
-	for name, cause := range map[string]error{"db/MANIFEST": syscall.EIO, "db/0": syscall.ENOSPC, "highwater": syscall.EIO, "format": syscall.EIO} {
+	for name, cause := range map[string]error{"db/MANIFEST": syscall.EIO, "db/0": syscall.ENOSPC, "highwater": syscall.EIO, "seal": ErrDiskFull, "format": syscall.EIO} {
 		mem := kv.NewCrashFS()
 		s := open(t, Options{FS: mem.FS, Logger: quiet})
 		submit(t, s, 0, event("x"))
@@ -126,14 +128,20 @@ func TestFailedCheckpointLeavesNothing(t *testing.T) {
 			}
 			return nil
 		})
-		if err := s.Checkpoint("/backups/a"); !errors.Is(err, cause) {
+		seal := func() error {
+			if name == "seal" {
+				return cause
+			}
+			return nil
+		}
+		if err := s.Checkpoint("/backups/a", seal); !errors.Is(err, cause) {
 			t.Errorf("%s fails: got error %v, want %v", name, err, cause)
 		}
 		mem.Inject(nil)
 		if there, err := mem.Exists("/backups/a"); there || err != nil {
 			t.Errorf("%s failed: got a directory %t, error %v, want none", name, there, err)
 		}
-		if err := s.Checkpoint("/backups/a"); err != nil {
+		if err := s.Checkpoint("/backups/a", sealed); err != nil {
 			t.Errorf("%s failed, tried again: got error %v", name, err)
 		}
 	}
