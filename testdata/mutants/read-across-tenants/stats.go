@@ -60,10 +60,12 @@ func (o *Overview) EventSourceStatus() endpoint.SourceStatus {
 		return endpoint.SourceDeleted
 	case o.Lane.Failures > 0:
 		return endpoint.SourceUnknown
-	case o.Lane.LastSuccess > 0:
-		return endpoint.SourceActive
+	case o.Lane.LastSuccess == 0:
+		return endpoint.SourcePending
+	case o.Lane.LastAttempt > o.Lane.LastSuccess: // the failures before it was enabled again are forgotten
+		return endpoint.SourceUnknown
 	}
-	return endpoint.SourcePending
+	return endpoint.SourceActive
 }
 
 // Endpoint finds a living endpoint of an organization by its id.
