@@ -139,6 +139,9 @@ func (l *lane) use(s *settings) {
 		l.limiter.SetLimitAt(now, s.rate)
 		l.limiter.SetBurstAt(now, s.burst)
 	}
+	if old != nil && s.policy.Longest() < old.policy.Longest() {
+		l.expect(l.shard.engine.now()) // some of what waits may have become due, see waits
+	}
 	if old != nil && s.fifo() != old.fifo() {
 		l.recall()
 		l.unload()

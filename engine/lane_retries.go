@@ -50,8 +50,8 @@ func (l *lane) loaded(r *loadResult, now int64) {
 }
 
 // waits says whether something due at a time is not due yet. What is due later
-// than the schedule ever puts it was scheduled under a clock that has been set
-// back since, and would wait for ages: it is due.
+// than the schedule ever puts it was scheduled by a longer one, or under a clock
+// that has been set back since, and would wait for ages: it is due.
 func (l *lane) waits(due, now int64) bool { return due > now && due <= now+l.longest() }
 
 // longest is how far ahead the lane schedules at most, ms.

@@ -183,6 +183,28 @@ func TestFIFOLineThatIsNotToldYet(t *testing.T) {
 	})
 }
 
+// A shorter schedule makes what waits for longer than it ever lets anything wait
+// due at once, as the next start would.
+func TestShorterScheduleHurriesWhatWaits(t *testing.T) {
+	for _, ordering := range []endpoint.Ordering{endpoint.Unordered, endpoint.FIFO} {
+		script(t, nil, func(r *rig) {
+			r.receiver.answer = status(500, 200)
+			e := r.endpoint("one", func(e *endpoint.Endpoint) {
+				e.Ordering, e.RetrySchedule = ordering, []endpoint.Millis{10 * 60 * 60_000}
+			})
+			r.post(1)
+			after(time.Hour)
+			r.want("arrivals while it waits", r.receiver.count(), 1)
+			shorter := func(e *endpoint.Endpoint) error { e.RetrySchedule = []endpoint.Millis{60_000}; return nil }
+			if _, err := r.UpdateEndpoint(context.Background(), org, e.ID, shorter, 0, ledger.Audit{}); err != nil {
+				r.Fatalf("update: %v", err)
+			}
+			after(time.Second)
+			r.want(fmt.Sprintf("arrivals after the change, ordering %v", ordering), r.receiver.count(), 2)
+		})
+	}
+}
+
 // A delivery that is canceled while it is ready, but was not started, is not.
 func TestCancelOfWhatIsReady(t *testing.T) {
 	script(t, nil, func(r *rig) {

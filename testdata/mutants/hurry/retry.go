@@ -126,7 +126,7 @@ func stretched(d time.Duration, fraction float64) time.Duration {
 }
 
 // Longest returns an upper bound of what Next can answer. A due time further
-// ahead than that means that the clock was set back.
+// ahead than that is of a longer policy, or the clock was set back since.
 func (p Policy) Longest() time.Duration {
 	longest := p.RetryAfterMax
 	for n := range min(p.Attempts()-1, len(p.Delays)) {
