@@ -106,8 +106,8 @@ func (v Verifier) stripe(name string, header func(string) string, body []byte, n
 	for entry := range strings.SplitSeq(value, ",") {
 		key, text, found := strings.Cut(entry, "=")
 		switch {
-		case !found:
-			return "", fmt.Errorf("%w: %s has an entry without a value", ErrMalformed, name)
+		case !found || strings.Contains(text, "="):
+			return "", fmt.Errorf("%w: %s has an entry that is not key=value", ErrMalformed, name)
 		case key == "t" && timestamp == "":
 			timestamp = text
 		default:

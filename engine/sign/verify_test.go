@@ -170,6 +170,7 @@ func TestVerifyHeaderForms(t *testing.T) {
 		{Stripe, "t=-1,v1=" + v1, ErrMalformed},
 		{Stripe, "t=9223372036854775807,v1=" + v1, ErrMalformed},
 		{Stripe, "t=1614265330,v1", ErrMalformed},
+		{Stripe, "t=1614265330,v1=" + v1 + ",v0=a=", ErrMalformed},
 		{Stripe, "hello", ErrMalformed},
 		{Stripe, "", ErrMissingHeader},
 		{Standard, standard, nil},
@@ -237,7 +238,7 @@ func FuzzVerifyStripe(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		_, err := verifier.Verify(func(string) string { return header }, []byte("{}"), m.At)
 		theirs := webhook.ValidatePayloadIgnoringTolerance([]byte("{}"), header, spec)
-		if err == nil && theirs != nil && !strings.Contains(header, "==") && strings.Count(header, "t=") < 2 {
+		if err == nil && theirs != nil && strings.Count(header, "t=") < 2 {
 			t.Errorf("%q: accepted here, theirs says %v", header, theirs)
 		}
 		if err != nil && theirs == nil && strings.Count(header, "t=") < 2 {
