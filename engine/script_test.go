@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -145,50 +144,6 @@ func TestDisableParksTheBacklog(t *testing.T) {
 		}
 		r.want("distinct arrivals", len(seen), 500)
 	})
-}
-
-// G5: strictly in log order, the head retried first, across a restart too.
-func TestFIFOHoldsTheLineBehindAFailure(t *testing.T) {
-	for _, restart := range []bool{false, true} {
-		script(t, nil, func(r *rig) {
-			r.endpoint("one", func(e *endpoint.Endpoint) { e.Ordering = endpoint.FIFO })
-			r.receiver.answer = func(a arrival) (int, time.Duration, string) {
-				switch {
-				case strings.Contains(a.body, `"n":3}`) && a.nth <= 2, strings.Contains(a.body, `"n":7}`):
-					return 503, time.Millisecond, ""
-				}
-				return 200, time.Millisecond, ""
-			}
-			ids := r.post(20)
-			for range 24 {
-				after(2 * time.Hour)
-				if restart {
-					r.restart()
-				}
-			}
-			order := []string{}
-			attempts := map[string]int{}
-			for _, a := range r.receiver.arrivals() {
-				if attempts[a.id]++; attempts[a.id] == 1 {
-					order = append(order, a.id)
-				}
-			}
-			for i := range ids {
-				if i >= len(order) || order[i] != ids[i] {
-					r.Fatalf("restart %v: order of first attempts: got %v, want %v", restart, order, ids)
-				}
-			}
-			r.want("attempts of the one that fails twice", attempts[ids[3]], 3)
-			r.want("attempts of the one that always fails", attempts[ids[7]], 8)
-			last := map[string]int{}
-			for i, a := range r.receiver.arrivals() {
-				last[a.id] = i
-			}
-			if last[ids[7]] > last[ids[8]] {
-				r.Errorf("restart %v: the line went on before its head was exhausted", restart)
-			}
-		})
-	}
 }
 
 func TestRetryAfterHoldsTheLane(t *testing.T) {
@@ -376,150 +331,6 @@ func TestBehindAndBack(t *testing.T) {
 		r.want("distinct arrivals", len(seen), n+100)
 		r.want("arrivals", r.receiver.count(), n+100)
 		r.want("backlog", r.lane(e).Backlog(), uint64(0))
-	})
-}
-
-func TestRateLimit(t *testing.T) {
-	script(t, nil, func(r *rig) {
-		r.endpoint("one", func(e *endpoint.Endpoint) { e.RateLimit = &endpoint.RateLimit{PerSecond: 10, Burst: 5} })
-		after(time.Second) // the bucket is empty at start
-		r.post(100)
-		after(5 * time.Second)
-		if got := r.receiver.count(); got < 50 || got > 56 {
-			r.Errorf("arrivals in 5 s at 10/s and a burst of 5: got %d, want 50 to 56", got)
-		}
-		after(10 * time.Second)
-		r.want("arrivals", r.receiver.count(), 100)
-	})
-}
-
-// What counts is when attempts start. A receiver that takes long finds no more
-// of them at once, however many could have been made ready meanwhile.
-func TestRateLimitOfASlowReceiver(t *testing.T) {
-	script(t, nil, func(r *rig) {
-		r.endpoint("one", func(e *endpoint.Endpoint) { e.RateLimit = &endpoint.RateLimit{PerSecond: 10, Burst: 1} })
-		r.receiver.answer = func(arrival) (int, time.Duration, string) { return 200, 10 * time.Second, "" }
-		r.post(1000)
-		after(2 * time.Minute)
-		all := r.receiver.arrivals()
-		if got := len(all); got < 500 {
-			r.Errorf("arrivals in 2 minutes: got %d, want at least 500", got)
-		}
-		for i := range len(all) - 11 { // 10 and the burst
-			if took := all[i+11].at.Sub(all[i].at); took < time.Second {
-				r.Fatalf("12 arrivals from number %d on: got them within %v, want them over a second or more", i, took)
-			}
-		}
-	})
-}
-
-// G4: endpoints that hang take nothing from one that does not.
-func TestHangingEndpointsDoNotSlowAHealthyOne(t *testing.T) {
-	script(t, func(o *Options) { o.MaxInFlight = 160 }, func(r *rig) {
-		healthy := r.endpoint("healthy", nil)
-		for i := range 50 {
-			r.endpoint(string(rune('a'+i/26))+string(rune('a'+i%26)), nil)
-		}
-		r.receiver.answer = func(a arrival) (int, time.Duration, string) {
-			if a.url == healthy.URL {
-				return 200, 10 * time.Millisecond, ""
-			}
-			return 200, time.Hour, ""
-		}
-		r.post(500)
-		after(4 * time.Second)
-		got := 0
-		for _, a := range r.receiver.arrivals() {
-			if a.url == healthy.URL {
-				got++
-			}
-		}
-		r.want("arrivals at the healthy one within 4 s", got, 500)
-	})
-}
-
-// G4: nor do those that take long and have much to do keep all slots for as long
-// as that takes, be there many for each of them or just one.
-func TestBusyEndpointsGiveSlotsBack(t *testing.T) {
-	for _, limit := range []int{160, 4} {
-		for _, shards := range []int{1, 8} {
-			script(t, func(o *Options) { o.MaxInFlight, o.Shards = limit, shards }, func(r *rig) {
-				late := r.endpoint("late", nil)
-				r.verb(ledger.Disable, late)
-				for i := range 4 {
-					r.endpoint(fmt.Sprint("e", i), nil)
-				}
-				r.receiver.answer = func(a arrival) (int, time.Duration, string) {
-					if a.url == late.URL {
-						return 200, 10 * time.Millisecond, ""
-					}
-					return 200, time.Second, ""
-				}
-				r.post(50 * limit)
-				after(15 * time.Second)
-				r.want("slots taken", r.slots.used.Load(), int64(limit))
-				r.verb(ledger.Enable, late)
-				before := r.receiver.count()
-				r.post(50)
-				after(15 * time.Second)
-				what := fmt.Sprintf("of %d slots and %d shards", limit, shards)
-				r.want("succeeded at the late one, "+what, r.lane(late).Rows[delivery.Succeeded], uint64(50))
-				if got := r.receiver.count() - before - 50; got < 11*limit {
-					r.Errorf("arrivals at the others in 15 s, %s: got %d, want at least %d", what, got, 11*limit)
-				}
-			})
-		}
-	}
-}
-
-// G4: an endpoint that refuses everything at once is soon tried once a second,
-// long before its breaker opens, and at full speed again after one success.
-func TestFailingEndpointIsTriedSlowly(t *testing.T) {
-	script(t, nil, func(r *rig) {
-		var works atomic.Bool
-		r.receiver.answer = func(arrival) (int, time.Duration, string) {
-			if works.Load() {
-				return 200, 0, ""
-			}
-			return 500, 0, ""
-		}
-		r.endpoint("one", nil)
-		r.post(1000)
-		after(20 * time.Second)
-		if got := r.receiver.count(); got < 20 || got > 80 {
-			r.Errorf("attempts in 20 s, of 1,000 events: got %d, want about one a second after the first few", got)
-		}
-		works.Store(true)
-		after(2 * time.Second)
-		if got := r.receiver.count(); got < 950 {
-			r.Errorf("2 s after it works: got %d attempts, want nearly all 1,000 events sent", got)
-		}
-	})
-}
-
-// G4: an endpoint whose answers do not end is sent one event at a time.
-func TestOversizedAnswersNarrowTheWindow(t *testing.T) {
-	script(t, nil, func(r *rig) {
-		e := r.endpoint("one", nil)
-		var slow atomic.Bool
-		r.receiver.answer = func(arrival) (int, time.Duration, string) {
-			if slow.Load() {
-				return 200, 10 * time.Second, ""
-			}
-			return 200, 0, ""
-		}
-		r.post(100) // opens the window
-		after(time.Second)
-		r.receiver.oversized.Store(true)
-		r.post(50) // narrows it
-		after(time.Second)
-		slow.Store(true)
-		before := r.receiver.count()
-		r.post(20)
-		after(5 * time.Second)
-		r.want("attempts under way", r.receiver.count()-before, 1)
-		after(time.Hour)
-		r.want("succeeded", r.lane(e).Rows[delivery.Succeeded], uint64(170))
 	})
 }
 
