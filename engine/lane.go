@@ -45,13 +45,14 @@ type lane struct {
 	listed   bool // in shard.dirty
 
 	// Events never tried.
-	queue    []*attempt // in log order
-	scan     wal.Pos    // all that is owed up to here is in the queue or beyond it
-	behind   bool       // there is more on disk; what apply hands over is not taken
-	withheld bool       // and it hands nothing over
-	missed   wal.Pos    // the newest of what was not taken
-	recheck  wal.Pos    // up to here, what is read from disk may have a row already
-	reading  bool
+	queue     []*attempt // in log order
+	scan      wal.Pos    // all that is owed up to here is in the queue or beyond it
+	behind    bool       // there is more on disk; what apply hands over is not taken
+	withheld  bool       // and it hands nothing over
+	missed    wal.Pos    // the newest of what was not taken
+	recheck   wal.Pos    // up to here, what is read from disk may have a row already
+	reading   bool
+	overtaken bool // something was canceled since the reader was asked
 
 	// Deliveries that wait for a retry.
 	due     []*attempt // read from the index, and due

@@ -58,7 +58,7 @@ func (l *lane) fallBehind() {
 // took merges what the reader found for the lane.
 func (l *lane) took(r *readResult) {
 	l.reading = false
-	if !l.behind || r.after != l.scan || r.recheck != l.recheck || !l.settings.Load().Sends() {
+	if !l.behind || r.after != l.scan || l.overtaken || !l.settings.Load().Sends() {
 		return // meanwhile it let go of its queue, or something was canceled: ask again
 	}
 	for _, found := range r.found {

@@ -81,7 +81,7 @@ func (l *lane) expect(due int64) {
 
 // cancel takes out what was canceled. If it is under way, its outcome is late.
 func (l *lane) cancel(ref ledger.Ref) {
-	l.recheck = max(l.recheck, ref.Pos)
+	l.recheck, l.overtaken = max(l.recheck, ref.Pos), true
 	l.withdraw(openKey{ref.Pos, ref.Replay})
 }
 

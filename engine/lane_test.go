@@ -56,14 +56,19 @@ func TestReadOvertakenByAVerb(t *testing.T) {
 			name     string
 			settings *settings
 			recheck  wal.Pos
+			cancel   bool
 			want     int
 		}{
-			{"nothing happened", sending, 0, 1},
-			{"paused", paused, 0, 0},
-			{"canceled", sending, 5, 0},
+			{"nothing happened", sending, 0, false, 1},
+			{"paused", paused, 0, false, 0},
+			{"canceled", sending, 0, true, 0},
+			{"canceled, though it looked for rows", sending, 9, true, 0},
 		} {
-			l := &lane{shard: sh, behind: true, missed: 9, recheck: tt.recheck}
+			l := &lane{shard: sh, behind: true, missed: 9, recheck: tt.recheck, reading: true}
 			l.settings.Store(tt.settings)
+			if tt.cancel {
+				l.cancel(ledger.Ref{Pos: 5})
+			}
 			l.took(result)
 			r.want("queued, "+tt.name, len(l.queue), tt.want)
 			r.want("still behind, "+tt.name, l.behind, tt.want == 0)

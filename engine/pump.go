@@ -162,7 +162,7 @@ func (l *lane) ask(s *settings, now int64, short bool) {
 		hungry = short && len(l.queue) == 0
 	}
 	if l.behind && !l.reading && hungry {
-		l.reading = true
+		l.reading, l.overtaken = true, false
 		l.shard.engine.memory.take(bytes) // until it is known what was found
 		l.shard.reader.request(readRequest{lane: l, after: l.scan, recheck: l.recheck, want: l.appetite(), bytes: bytes})
 	}

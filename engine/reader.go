@@ -47,13 +47,12 @@ type readRequest struct {
 
 // readResult: the lane is owed found, and nothing else, after after up to upTo.
 type readResult struct {
-	lane    *lane
-	after   wal.Pos
-	upTo    wal.Pos
-	recheck wal.Pos // the request's
-	bytes   int64   // the request's
-	found   []foundEvent
-	err     error
+	lane  *lane
+	after wal.Pos
+	upTo  wal.Pos
+	bytes int64 // the request's
+	found []foundEvent
+	err   error
 }
 
 type foundEvent struct {
@@ -231,7 +230,7 @@ func (t *taker) isSparse() bool {
 
 func newTaker(l *ledger.Ledger, q readRequest) *taker {
 	e, _, _ := l.Lookup(q.lane.p, q.lane.key)
-	return &taker{readRequest: q, endpoint: e, result: readResult{lane: q.lane, after: q.after, upTo: math.MaxUint64, recheck: q.recheck, bytes: q.bytes}}
+	return &taker{readRequest: q, endpoint: e, result: readResult{lane: q.lane, after: q.after, upTo: math.MaxUint64, bytes: q.bytes}}
 }
 
 // offer takes an event if the lane is owed it, and says whether it wants more.
