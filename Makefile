@@ -79,6 +79,7 @@ torture: build ## every fault, as long as a release deserves; TORTUREFLAGS="--sc
 powercuts: ## 10,000 simulated power cuts of the log and of the engine, at random operations
 	go test ./wal -run '^TestCrash$$' -seeds 10000 -timeout 4h
 	go test ./engine -run '^TestPowerCuts$$' -seeds 10000 -timeout 4h
+	go test ./engine -run '^TestPowerCutsAmidCommands$$' -seeds 1000 -timeout 4h
 
 .PHONY: golden
 golden: ## rewrite the expected output of the golden-file tests; read the diff before committing

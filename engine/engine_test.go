@@ -44,7 +44,10 @@ type arrival struct {
 	stamp string // webhook-timestamp
 	signs int    // signatures in webhook-signature
 
-	status int // what was answered; 0 = nothing yet, or nothing at all
+	delivery string // its id
+
+	status int       // what was answered; 0 = nothing yet, or nothing at all
+	until  time.Time // when it had ended
 }
 
 func (r *receiver) Send(req *egress.Request, res *egress.Response) {
@@ -56,6 +59,8 @@ func (r *receiver) Send(req *egress.Request, res *egress.Response) {
 		switch h.Name {
 		case "webhook-id":
 			a.id = string(h.Value)
+		case "X-Webhook-Delivery":
+			a.delivery = string(h.Value)
 		case "webhook-timestamp":
 			a.stamp = string(h.Value)
 		case "webhook-signature":
@@ -76,16 +81,21 @@ func (r *receiver) Send(req *egress.Request, res *egress.Response) {
 	if answer != nil {
 		status, after, retryAfter = answer(a)
 	}
+	done := egress.Response{Status: status, RetryAfter: retryAfter, Class: classOf(status), Oversized: r.oversized.Load()}
 	if limit := time.Until(req.Deadline); after > limit {
-		time.Sleep(limit)
-		*res = egress.Response{Class: egress.Timeout}
-		return
+		after, done = limit, egress.Response{Class: egress.Timeout}
 	}
 	time.Sleep(after)
 	r.mu.Lock()
-	r.got[at].status = status
+	r.got[at].status, r.got[at].until = done.Status, time.Now()
 	r.mu.Unlock()
-	*res = egress.Response{Status: status, RetryAfter: retryAfter, Class: classOf(status), Oversized: r.oversized.Load()}
+	*res = done
+}
+
+// successor is a receiver that knows all that has arrived so far, and nothing
+// that arrives at this one from now on: the power has gone from its sender.
+func (r *receiver) successor() *receiver {
+	return &receiver{answer: r.answer, got: r.arrivals(), times: r.counts(), forgets: r.forgets}
 }
 
 func classOf(status int) egress.Class {
