@@ -103,7 +103,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 				e.Ordering = endpoint.FIFO
 			}
 			if i == paced {
-				e.RateLimit = &endpoint.RateLimit{PerSecond: 10, Burst: 1}
+				e.RateLimit, e.MaxInFlight = &endpoint.RateLimit{PerSecond: 10, Burst: 1}, 16
+				s.mood = slow // more could be made ready than may start
 			}
 		})
 		w.endpoints = append(w.endpoints, s)
