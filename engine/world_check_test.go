@@ -82,7 +82,7 @@ func (w *world) check() {
 		w.control(s, ledger.Resume) // which touches lanes that are idle
 	}
 	// A lane does not know that the retry that it waits for was canceled.
-	after(w.policy().Longest() + 2*idleAfter*time.Millisecond)
+	after(max(w.policy().Longest(), w.rig.options.Breaker.Longest()) + 2*idleAfter*time.Millisecond)
 	w.checkNothingIsLeft()
 }
 
@@ -166,11 +166,16 @@ func (w *world) checkDelivery(d *ledger.Delivery, p *past) {
 func (w *world) policy() retry.Policy { return w.rig.options.withDefaults().Defaults.Retry }
 
 // checkNothingIsLeft sees whether all that was taken for deliveries is given
-// back, and all lanes are forgotten.
+// back, and all lanes are forgotten, except those of receivers that have not
+// answered well since they failed.
 func (w *world) checkNothingIsLeft() {
 	lanes := 0
 	for _, sh := range w.rig.shards {
-		lanes += len(sh.lanes)
+		for _, l := range sh.lanes {
+			if !l.breaker.Open {
+				lanes++
+			}
+		}
 	}
 	w.rig.want("lanes", lanes, 0)
 	w.rig.want("payloads in memory", w.rig.memory.used.Load(), int64(0))
