@@ -2,8 +2,6 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -22,24 +20,6 @@ func TestModeIsTheKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := apitest.Serve(t, e, dialects(e)...)
-	call := func(key, path, body string) string {
-		request, err := http.NewRequest("POST", "http://x"+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Authorization", "Bearer "+key)
-		request.Header.Set("Content-Type", "application/json")
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode > 299 {
-			t.Fatalf("POST %s: got %d %s, %v", path, response.StatusCode, text, err)
-		}
-		return string(text)
-	}
 	for path, body := range map[string]string{
 		"/v1/endpoints": `{"url":"https://93.184.216.34/"}`,
 		"/v1/organizations/org_acme/webhook-endpoints": `{"url":"https://93.184.216.34/"}`,
@@ -49,13 +29,14 @@ func TestModeIsTheKeys(t *testing.T) {
 		"/v1/events":                                   `{"type":"a.b"}`,
 	} {
 		for key, mode := range map[string]string{"sandbox": "_test_", "acme": "_"} {
-			text := call(key, path, body)
+			var answer json.RawMessage
+			apitest.Call(t, client, key, "POST", path, body, &answer)
 			prefix := `"id":"ed` + mode + "0"
 			if path == "/v1/events" {
 				prefix = `"id":"evt` + mode + "0"
 			}
-			if !strings.Contains(text, prefix) {
-				t.Errorf("POST %s with key %s: got %s, want an id that begins with %s", path, key, text, prefix)
+			if !strings.Contains(string(answer), prefix) {
+				t.Errorf("POST %s with key %s: got %s, want an id that begins with %s", path, key, answer, prefix)
 			}
 			if path != "/v2/core/event_destinations" {
 				continue
@@ -64,12 +45,10 @@ func TestModeIsTheKeys(t *testing.T) {
 				ID       string `json:"id"`
 				Livemode bool   `json:"livemode"`
 			}
-			if err := json.Unmarshal([]byte(text), &made); err != nil {
+			if err := json.Unmarshal(answer, &made); err != nil {
 				t.Fatal(err)
 			}
-			if err := json.Unmarshal([]byte(call(key, path+"/"+made.ID+"/ping", "{}")), &ping); err != nil {
-				t.Fatal(err)
-			}
+			apitest.Call(t, client, key, "POST", path+"/"+made.ID+"/ping", "{}", &ping)
 			if want := key == "acme"; made.Livemode != want || ping.Livemode != want {
 				t.Errorf("livemode with key %s: got %v of the destination, %v of its ping, want %v", key, made.Livemode, ping.Livemode, want)
 			}

@@ -1,12 +1,8 @@
 package subscription_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,37 +10,15 @@ import (
 	"github.com/hookwheel/hookwheel/httpapi/apitest"
 )
 
-// call makes a request with the key acme and reads the answer.
-func call(t *testing.T, client *http.Client, method, target, body string, into any) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://x"+target, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer acme")
-	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode > 299 {
-		t.Fatalf("%s %s: got %d %s, %v", method, target, response.StatusCode, text, err)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		t.Fatalf("%s %s: %v", method, target, err)
-	}
-}
-
 // A range of dates is without its ends, and dates have several forms.
 func TestDates(t *testing.T) {
 	e := apitest.Open(t)
 	client := apitest.Serve(t, e, httpapi.Dialects(e, httpapi.Settings{MaxEventSize: 1000, MaxAttempts: 8})...)
-	call(t, client, "POST", "/webhooks", `{"endpoint_url":"https://93.184.216.34/","topic":"payout_paid"}`, &struct{}{})
+	apitest.Call(t, client, "acme", "POST", "/webhooks", `{"endpoint_url":"https://93.184.216.34/","topic":"payout_paid"}`, &struct{}{})
 	var event struct {
 		CreatedAt time.Time `json:"created_at"`
 	}
-	call(t, client, "POST", "/v1/events", `{"type":"payout_paid","data":{}}`, &event)
+	apitest.Call(t, client, "acme", "POST", "/v1/events", `{"type":"payout_paid","data":{}}`, &event)
 	at := event.CreatedAt
 	const ms = "2006-01-02T15:04:05.000Z07:00"
 	berlin := time.FixedZone("", 2*60*60)
@@ -68,7 +42,7 @@ func TestDates(t *testing.T) {
 			var page struct {
 				Data []struct{} `json:"data"`
 			}
-			call(t, client, "GET", fmt.Sprintf("/webhooks/events?%s=%s", test.name, escape(test.date)), "", &page)
+			apitest.Call(t, client, "acme", "GET", fmt.Sprintf("/webhooks/events?%s=%s", test.name, escape(test.date)), "", &page)
 			if got := len(page.Data); got != test.want {
 				t.Errorf("%s=%s of an event of %s: got %d events, want %d", test.name, test.date, at.Format(ms), got, test.want)
 			}
